@@ -1,0 +1,59 @@
+/**
+ * Every stable error code: the exit status of a command that ends with it, and what it means.
+ * `docs/errors.md` holds the same table for users; a test compares the two both ways.
+ *
+ * Exit statuses: 1 failed, 2 usage or configuration, 3 partly done, 4 refused, 5 verification found a
+ * difference, 130 interrupted.
+ */
+export const errorCodes = {
+  INTERNAL: { exit: 1, meaning: 'A defect in Tidemark: an invariant did not hold' },
+  INTERRUPTED: { exit: 130, meaning: 'Stopped by a signal; the same command goes on where it stopped' },
+  USAGE: { exit: 2, meaning: 'The command line cannot be understood' },
+  CONFIG_INVALID: {
+    exit: 2,
+    meaning: 'A configuration file, environment variable or flag has a wrong value',
+  },
+  CONFIG_UNKNOWN_KEY: { exit: 2, meaning: 'A configuration key is not known' },
+  FILE_NOT_READABLE: { exit: 2, meaning: 'A file named by the user cannot be read or understood' },
+  BROKER_UNREACHABLE: { exit: 2, meaning: 'No broker answered at the address within the connect timeout' },
+  AUTHENTICATION_FAILED: { exit: 2, meaning: 'The broker refused the credentials or the TLS handshake' },
+  AUTHORIZATION_FAILED: { exit: 2, meaning: 'The principal lacks an ACL that the command needs' },
+  UNSUPPORTED_VERSION: { exit: 2, meaning: 'The broker is too old or too new for a request that is needed' },
+  BROKER_ERROR: { exit: 1, meaning: 'A broker answered with an error that waiting did not cure' },
+  REQUEST_TIMEOUT: { exit: 1, meaning: 'A broker did not answer within the delivery timeout' },
+  CONNECTION_LOST: {
+    exit: 1,
+    meaning: 'The connection to a broker was cut and could not be had again in time',
+  },
+  PROTOCOL_ERROR: { exit: 1, meaning: 'A broker sent bytes that do not fit the protocol' },
+  TOPIC_NOT_FOUND: { exit: 2, meaning: 'A topic named by the user does not exist' },
+  GROUP_NOT_FOUND: {
+    exit: 2,
+    meaning: 'A consumer group named by the user does not exist or has no positions',
+  },
+  GROUP_ACTIVE: { exit: 4, meaning: 'The consumer group has members or its position moves' },
+  OFFSET_OUT_OF_RANGE: { exit: 4, meaning: 'A position lies outside the log of the partition' },
+  RECORD_CORRUPT: { exit: 1, meaning: 'A record batch does not match its CRC-32C or cannot be decoded' },
+  RECORD_TOO_LARGE: { exit: 4, meaning: 'A record is larger than the target topic takes' },
+  STORAGE_NOT_FOUND: { exit: 1, meaning: 'An object is not in the store' },
+  STORAGE_UNAVAILABLE: {
+    exit: 1,
+    meaning: 'The object store did not answer or answered with a passing error',
+  },
+  STORAGE_DENIED: { exit: 2, meaning: 'The object store refused the credentials or the permission' },
+  STORAGE_FULL: { exit: 1, meaning: 'There is no space left in the store' },
+  STORAGE_UNSUPPORTED: {
+    exit: 2,
+    meaning: 'The store lacks something that is needed, such as conditional put',
+  },
+  BACKUP_NOT_FOUND: { exit: 2, meaning: 'The archive holds no backup of that id' },
+  BACKUP_IN_USE: { exit: 4, meaning: 'Another process is writing the same backup' },
+  ARCHIVE_DAMAGED: {
+    exit: 5,
+    meaning: 'An object of the archive is missing, cut, or not what its commit says',
+  },
+  ARCHIVE_TOO_NEW: { exit: 2, meaning: 'The backup was written by a newer version, in a newer format' },
+  SOURCE_MISMATCH: { exit: 4, meaning: 'The cluster is not the one that the backup or plan was made from' },
+} as const satisfies Record<string, { readonly exit: number; readonly meaning: string }>
+
+export type ErrorCode = keyof typeof errorCodes
