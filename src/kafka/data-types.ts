@@ -1,0 +1,126 @@
+import type { TopicPartition } from './types.ts'
+
+/** One aborted transaction of a fetch response: drop the producer's transactional batches from `firstOffset` to its abort marker. */
+export interface AbortedTransaction {
+  readonly producerId: bigint
+  readonly firstOffset: bigint
+}
+
+/** Whole batches of one partition, as they came, in a buffer that is lent until `release`. */
+export interface FetchedBatches extends TopicPartition {
+  readonly buffer: Buffer
+  /** First byte of the first batch; `end` is the byte after the last whole batch. CRCs are not checked yet. */
+  readonly start: number
+  readonly end: number
+  /** Where the fetch had asked: batches or records below are to be ignored. */
+  readonly fromOffset: bigint
+  /** The next offset after the last whole batch. */
+  readonly nextOffset: bigint
+  /** Leader epoch of the last batch seen. */
+  readonly leaderEpoch: number
+  /** As the response listed them; to be applied to this response alone. */
+  readonly aborted: readonly AbortedTransaction[]
+  readonly logStartOffset: bigint
+  readonly lastStableOffset: bigint
+  readonly highWatermark: bigint
+  /** Gives the memory back. Called once for every delivery, when the bytes are no longer needed. */
+  release(): void
+}
+
+/** What a fetcher found beside batches. Each is delivered in order with the partition's batches. */
+export type FetchEvent = TopicPartition &
+  (
+    | { readonly type: 'done'; readonly nextOffset: bigint; readonly leaderEpoch: number }
+    /** The log now starts beyond what was asked: [from, to) is gone. Copying goes on at `to`. */
+    | { readonly type: 'gap'; readonly reason: 'retention'; readonly from: bigint; readonly to: bigint }
+    /** Offsets from `divergence` on that were delivered earlier no longer exist; copying goes on there. */
+    | { readonly type: 'truncated'; readonly divergence: bigint; readonly seenTo: bigint }
+    /** A partition of that name has another topic id now. Nothing more is fetched. */
+    | { readonly type: 'recreated'; readonly topicId: string }
+    | { readonly type: 'lost'; readonly error: Error }
+    /** Nothing between `from` and `to` but what the cleaner removed. */
+    | { readonly type: 'compacted'; readonly from: bigint; readonly to: bigint }
+    /** The stop offset lies beyond the last stable offset, held by an open transaction. */
+    | { readonly type: 'held'; readonly lastStableOffset: bigint }
+  )
+
+/** Receives what a fetcher reads. Both must return quickly and not throw: hand the bytes on, release them later. */
+export interface FetchSink {
+  batches(fetched: FetchedBatches): void
+  event(event: FetchEvent): void
+}
+
+export interface FetchAssignment extends TopicPartition {
+  readonly topicId: string | undefined
+  /** First offset wanted. */
+  readonly from: bigint
+  /** Where to stop (exclusive); undefined = go on until aborted. */
+  readonly stop: bigint | undefined
+  /** Leader epoch of the last batch seen before `from`, −1 when there is none. */
+  readonly lastFetchedEpoch: number
+}
+
+export interface FetcherOptions {
+  /** @default 'read_committed' */
+  readonly isolation?: 'read_committed' | 'read_uncommitted'
+  /** Bytes of response buffers in all. One oversized batch may exceed it. @default 64 MiB */
+  readonly memory?: number
+  /** Soft bytes a response. @default 8 MiB */
+  readonly maxBytes?: number
+  /** Ms a broker may wait for data. @default 500 */
+  readonly maxWait?: number
+}
+
+/** A batch handed to the producer: rewritten in place (base offset, epoch, producer fields, CRC) when it is sent. */
+export interface OutgoingBatch {
+  readonly buffer: Buffer
+  readonly start: number
+  readonly end: number
+  /** Records in the batch, without holes: recordsCount = lastOffsetDelta + 1. */
+  readonly records: number
+  /** Called once, in order for each partition, when the batch is known to be in the log at `baseOffset`. Must not throw. */
+  readonly landed: (baseOffset: bigint) => void
+}
+
+export interface PartitionProducerOptions extends TopicPartition {
+  /** Epoch to send with; the first batch under it has sequence 0. */
+  readonly epoch: number
+  /** The log end before our first batch, where the topic is ours alone: then every base offset is checked against it. */
+  readonly expectedBase?: bigint
+}
+
+/** The ordered, exactly-once way into one target partition. */
+export interface PartitionProducer extends TopicPartition {
+  /** Queues a batch. Resolves when the queue has room for another; rejects when the partition has failed for good. */
+  send(batch: OutgoingBatch): Promise<void>
+  /** Resolves when all that was sent has landed. */
+  flush(): Promise<void>
+  /** Epoch in use: grows with every recovery. */
+  readonly epoch: number
+}
+
+/** A batch of ours found in the target's log. */
+export interface LandedBatch {
+  readonly baseOffset: bigint
+  readonly lastOffset: bigint
+  readonly records: number
+  readonly epoch: number
+  readonly baseSequence: number
+}
+
+export interface RecoverOptions {
+  readonly producerId: bigint
+  /** Read headers from here on. */
+  readonly since: bigint
+  /** Ms without a new batch of ours before the log is taken as settled. @default 10_000 */
+  readonly settleMs?: number
+  readonly signal?: AbortSignal
+}
+
+export interface Recovered {
+  readonly batches: readonly LandedBatch[]
+  /** Log end when the log had settled. */
+  readonly logEnd: bigint
+  /** Batches that are not ours since `since`. */
+  readonly foreign: number
+}

@@ -1,0 +1,209 @@
+/** A cluster as the rooms above see it. Offsets and timestamps are `bigint` at every edge. */
+
+export interface Broker {
+  readonly id: number
+  readonly host: string
+  readonly port: number
+  readonly rack: string | undefined
+}
+
+export interface PartitionInfo {
+  readonly partition: number
+  /** Broker id, or undefined while there is no leader. */
+  readonly leader: number | undefined
+  readonly leaderEpoch: number
+  readonly replicas: readonly number[]
+  readonly isr: readonly number[]
+}
+
+export interface TopicInfo {
+  readonly name: string
+  /** UUID text, or undefined before Kafka 2.8. */
+  readonly id: string | undefined
+  readonly internal: boolean
+  readonly partitions: readonly PartitionInfo[]
+}
+
+/** Topic and partition. */
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** What an offset is asked for: a name, or the first record at or after a time (ms since the epoch). */
+export type OffsetSpec =
+  | 'earliest'
+  | 'latest'
+  | 'last-stable'
+  | 'max-timestamp'
+  | { readonly timestamp: bigint }
+
+export interface ListedOffset extends TopicPartition {
+  /** The offset; for a timestamp beyond the last record: undefined. */
+  readonly offset: bigint | undefined
+  readonly leaderEpoch: number | undefined
+}
+
+/** One item of a batch call that failed while others may have gone well. */
+export interface Failure<Item> {
+  readonly item: Item
+  readonly error: Error
+}
+
+export interface Outcome<Item, Result> {
+  readonly done: readonly Result[]
+  readonly failed: readonly Failure<Item>[]
+}
+
+export interface TopicConfig {
+  readonly name: string
+  readonly value: string
+  /** Where the value comes from: set on the topic, or inherited. Sensitive and read-only entries are left out. */
+  readonly source: 'topic' | 'inherited'
+}
+
+export interface NewTopic {
+  readonly name: string
+  readonly partitions: number
+  /** Undefined = the broker's default. */
+  readonly replicationFactor: number | undefined
+  readonly configs: Readonly<Record<string, string>>
+}
+
+export type GroupType = 'classic' | 'consumer' | 'share' | 'streams' | 'unknown'
+
+export interface GroupListing {
+  readonly group: string
+  readonly type: GroupType
+  /** As the broker says it, e.g. `Stable`, `Empty`, `Dead`. */
+  readonly state: string
+  readonly protocolType: string
+}
+
+export interface GroupMember {
+  readonly memberId: string
+  readonly clientId: string
+  readonly host: string
+}
+
+export interface GroupDescription extends GroupListing {
+  readonly members: readonly GroupMember[]
+}
+
+/** A committed offset: the next record to read. */
+export interface Position extends TopicPartition {
+  readonly offset: bigint
+  /** −1 = unknown. */
+  readonly leaderEpoch: number
+  /** Commit metadata, byte for byte; null and empty are told apart. */
+  readonly metadata: string | null
+}
+
+export interface GroupPositions {
+  readonly group: string
+  readonly positions: readonly Position[]
+  /** Partitions whose newest commit was still part of an open transaction: the last decided one is given. */
+  readonly unstable: readonly TopicPartition[]
+}
+
+export interface ProducerIdentity {
+  readonly producerId: bigint
+  readonly epoch: number
+}
+
+/** How to reach and trust a cluster. Plain, frozen, already validated by `config/`. */
+export interface ClusterOptions {
+  /** `host:port` each. */
+  readonly bootstrap: readonly string[]
+  readonly clientId?: string
+  readonly rack?: string
+  readonly tls?: TlsOptions
+  readonly sasl?: SaslOptions
+  /** Ms until the first metadata must be there. @default 15_000 */
+  readonly connectTimeout?: number
+  /** Ms from then on that a request may take in all, elections and reconnects included. @default 300_000 */
+  readonly deliveryTimeout?: number
+  /** Data connections for each broker. @default 4 */
+  readonly connectionsPerBroker?: number
+}
+
+export interface TlsOptions {
+  /** PEM text. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly passphrase?: string
+  /** False accepts any certificate. @default true */
+  readonly verify?: boolean
+  readonly serverName?: string
+}
+
+export type SaslOptions =
+  | {
+      readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+      readonly username: string
+      readonly password: string
+    }
+  | {
+      readonly mechanism: 'OAUTHBEARER'
+      readonly token: () => Promise<string>
+      readonly extensions?: Readonly<Record<string, string>>
+    }
+
+/** The control plane of one cluster. Every call retries what can be retried until the delivery timeout. */
+export interface Cluster extends AsyncDisposable {
+  readonly clusterId: string
+  readonly options: ClusterOptions
+  brokers(): Promise<readonly Broker[]>
+  /** All topics when no names are given. A missing name is left out of the answer. */
+  topics(
+    names?: readonly string[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<readonly TopicInfo[]>
+  listOffsets(
+    asked: readonly (TopicPartition & { readonly at: OffsetSpec })[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<readonly ListedOffset[]>
+  topicConfigs(
+    topics: readonly string[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<ReadonlyMap<string, readonly TopicConfig[]>>
+  /** Names of the topic configs that the brokers know, for skipping the others. */
+  knownTopicConfigs(): Promise<ReadonlySet<string>>
+  createTopics(
+    topics: readonly NewTopic[],
+    options?: { readonly validateOnly?: boolean },
+  ): Promise<Outcome<NewTopic, TopicInfo>>
+  createPartitions(topic: string, count: number): Promise<void>
+  deleteTopics(names: readonly string[]): Promise<Outcome<string, string>>
+  /** Sets (value) or removes (null) topic configs, one topic at a time; a refused entry fails alone. */
+  alterTopicConfigs(
+    topic: string,
+    changes: Readonly<Record<string, string | null>>,
+  ): Promise<Outcome<string, string>>
+  deleteRecords(before: readonly (TopicPartition & { readonly offset: bigint })[]): Promise<void>
+  /** Every group of every type and state, from all brokers. */
+  listGroups(): Promise<readonly GroupListing[]>
+  describeGroups(groups: readonly GroupListing[]): Promise<Outcome<string, GroupDescription>>
+  /** Positions of many groups with few requests, pipelined by coordinator, `require_stable` first (unstable ones are retried, then marked). */
+  fetchPositions(
+    groups: readonly string[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Outcome<string, GroupPositions>>
+  /** One commit request with all partitions of the group (generation −1). */
+  commitPositions(group: string, positions: readonly Position[]): Promise<Outcome<Position, Position>>
+  deletePositions(
+    group: string,
+    partitions: readonly TopicPartition[],
+  ): Promise<Outcome<TopicPartition, TopicPartition>>
+  deleteGroups(groups: readonly string[]): Promise<Outcome<string, string>>
+  /** A new producer id, or that of a transactional id, with its epoch raised (fences the former owner). */
+  initProducerId(transactional?: {
+    readonly id: string
+    readonly timeoutMs: number
+  }): Promise<ProducerIdentity>
+  /** Producers with an open transaction on a partition; empty where the broker cannot say. */
+  openTransactions(
+    partition: TopicPartition,
+  ): Promise<readonly { readonly producerId: bigint; readonly startOffset: bigint }[]>
+}
