@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/**
+ * Starts a JVM under a watcher that ends it when this process is gone, however it ends: the watcher's standard input
+ * is a pipe from here, which closes with us. Prints the JVM's pid first.
+ */
+const watcher = `
+log=$1; folder=$2; shift 2
+exec 3<&0
+java "$@" >>"$log" 2>&1 </dev/null 3<&- &
+jvm=$!
+echo $jvm
+( cat <&3 >/dev/null; kill -9 $jvm 2>/dev/null; sleep 0.2; [ -n "$folder" ] && rm -rf "$folder" ) >/dev/null 2>&1 &
+exec 3<&-
+wait $jvm
+`
+
+export interface JavaProcess {
+  readonly pid: number
+  readonly exited: boolean
+  signal(name: NodeJS.Signals): void
+  /** Resolves when the JVM has ended. */
+  ended(): Promise<void>
+}
+
+/** Starts `java …arguments`, output to `log`. `folder` is removed should this process die without stopping it. */
+export async function startJava(
+  javaArguments: readonly string[],
+  log: string,
+  folder: string,
+): Promise<JavaProcess> {
+  const child: ChildProcess = spawn('sh', ['-c', watcher, 'sh', log, folder, ...javaArguments], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  })
+  const gone = once(child, 'exit')
+  child.stdin?.on('error', () => {})
+  const pid = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', () => reject(new Error('The watcher of a broker ended at once')))
+    child.stdout?.once('data', (data: Buffer) => resolve(Number(data.toString().trim())))
+  })
+  child.stdout?.destroy()
+  child.unref()
+  return {
+    pid,
+    get exited() {
+      return child.exitCode !== null || child.signalCode !== null
+    },
+    signal(name) {
+      try {
+        process.kill(pid, name)
+      } catch {
+        // It has ended already.
+      }
+    },
+    async ended() {
+      // Unreferenced until now, so that a forgotten broker never keeps a test process alive.
+      child.ref()
+      await gone
+    },
+  }
+}
+
+/** Waits until something listens on the port; rejects when the process ends first or after `ms`. */
+export async function waitForPort(port: number, java: JavaProcess, ms = 120_000): Promise<void> {
+  const until = performance.now() + ms
+  while (performance.now() < until) {
+    if (java.exited) throw new Error(`The broker on port ${port} ended while starting`)
+    if (await answers(port)) return
+    await delay(50)
+  }
+  throw new Error(`Nothing listens on port ${port} after ${ms} ms`)
+}
+
+async function answers(port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port })
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
