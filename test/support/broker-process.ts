@@ -8,12 +8,12 @@ import { setTimeout as delay } from 'node:timers/promises'
  * is a pipe from here, which closes with us. Prints the JVM's pid first.
  */
 const watcher = `
-log=$1; folder=$2; shift 2
+log=$1; shift 1
 exec 3<&0
 java "$@" >>"$log" 2>&1 </dev/null 3<&- &
 jvm=$!
 echo $jvm
-( cat <&3 >/dev/null; kill -9 $jvm 2>/dev/null; sleep 0.2; [ -n "$folder" ] && rm -rf "$folder" ) >/dev/null 2>&1 &
+( cat <&3 >/dev/null; kill -9 $jvm 2>/dev/null ) >/dev/null 2>&1 &
 exec 3<&-
 wait $jvm
 `
@@ -26,13 +26,9 @@ export interface JavaProcess {
   ended(): Promise<void>
 }
 
-/** Starts `java …arguments`, output to `log`. `folder` is removed should this process die without stopping it. */
-export async function startJava(
-  javaArguments: readonly string[],
-  log: string,
-  folder: string,
-): Promise<JavaProcess> {
-  const child: ChildProcess = spawn('sh', ['-c', watcher, 'sh', log, folder, ...javaArguments], {
+/** Starts `java …arguments`, output to `log`. */
+export async function startJava(javaArguments: readonly string[], log: string): Promise<JavaProcess> {
+  const child: ChildProcess = spawn('sh', ['-c', watcher, 'sh', log, ...javaArguments], {
     stdio: ['pipe', 'pipe', 'ignore'],
   })
   const gone = once(child, 'exit')
@@ -84,4 +80,18 @@ async function answers(port: number): Promise<boolean> {
     })
     socket.once('error', () => resolve(false))
   })
+}
+
+/** Removes a folder should this process die without doing it. Ended by disposing it. */
+export function guardFolder(folder: string): Disposable {
+  const guard = spawn('sh', ['-c', 'cat >/dev/null; sleep 1; rm -rf "$1"', 'sh', folder], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  guard.stdin.on('error', () => {})
+  guard.unref()
+  return {
+    [Symbol.dispose]() {
+      guard.kill('SIGKILL')
+    },
+  }
 }

@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type JavaProcess, startJava, waitForPort } from './broker-process.ts'
+import { guardFolder, type JavaProcess, startJava, waitForPort } from './broker-process.ts'
 import { formatStorage, kafkaUuid } from './broker-storage.ts'
 import { freePort } from './free-port.ts'
 import { type KafkaVersion, kafkaJars } from './kafka-jars.ts'
@@ -91,6 +91,7 @@ export async function startCluster(setup: ClusterSetup = {}): Promise<TestCluste
   const version = setup.version ?? '4.2.0'
   const count = setup.brokers ?? 1
   const folder = await tempFolder('brokers')
+  const guard = guardFolder(folder.path)
   const clusterId = kafkaUuid()
   const listeners: readonly ListenerOptions[] = [
     { name: 'PLAINTEXT', security: 'PLAINTEXT' },
@@ -114,6 +115,7 @@ export async function startCluster(setup: ClusterSetup = {}): Promise<TestCluste
   } catch (error) {
     const printed = await Promise.all(brokers.map((broker) => broker.output()))
     await Promise.all(brokers.map((broker) => broker.kill()))
+    guard[Symbol.dispose]()
     await folder[Symbol.asyncDispose]()
     throw new Error(`The test cluster did not start:\n${printed.join('\n').slice(-4000)}`, { cause: error })
   }
@@ -129,6 +131,7 @@ export async function startCluster(setup: ClusterSetup = {}): Promise<TestCluste
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(brokers.map((broker) => broker.kill()))
+      guard[Symbol.dispose]()
       await folder[Symbol.asyncDispose]()
     },
   }
@@ -194,7 +197,7 @@ class Broker implements TestBroker {
   }
 
   async start(): Promise<void> {
-    const { jars, setup, folder } = this.#context
+    const { jars, setup } = this.#context
     const jvm = [
       `-Xmx${setup.heap ?? '384m'}`,
       '-XX:+UseSerialGC',
@@ -208,7 +211,7 @@ class Broker implements TestBroker {
       'kafka.Kafka',
       this.#properties,
     ]
-    this.#process = await startJava([...jvm, ...main], this.#log, folder)
+    this.#process = await startJava([...jvm, ...main], this.#log)
     await waitForPort(this.port, this.#process)
   }
 
