@@ -1,3 +1,5 @@
+import type { BrokerConnection } from './broker-connection.ts'
+
 /** A cluster as the rooms above see it. Offsets and timestamps are `bigint` at every edge. */
 
 export interface Broker {
@@ -202,6 +204,14 @@ export interface Cluster extends AsyncDisposable {
     readonly id: string
     readonly timeoutMs: number
   }): Promise<ProducerIdentity>
+  /**
+   * A new connection to a broker for the data plane: versions known, authenticated. The caller owns and closes it, and
+   * replaces it when it is not `fresh` any more. One attempt; rejects with BROKER_UNREACHABLE (also for an id that
+   * the newest metadata does not hold) or AUTHENTICATION_FAILED.
+   */
+  connect(brokerId: number, options?: { readonly signal?: AbortSignal }): Promise<BrokerConnection>
+  /** Broker id of the coordinator of a transactional id. Always asked afresh. */
+  transactionCoordinator(id: string, options?: { readonly signal?: AbortSignal }): Promise<number>
   /** Producers with an open transaction on a partition; empty where the broker cannot say. */
   openTransactions(
     partition: TopicPartition,
