@@ -46,6 +46,7 @@ export const errorCodes = {
     exit: 2,
     meaning: 'The store lacks something that is needed, such as conditional put',
   },
+  STORAGE_KEY_INVALID: { exit: 2, meaning: 'A name cannot be used for an object in a store' },
   BACKUP_NOT_FOUND: { exit: 2, meaning: 'The archive holds no backup of that id' },
   BACKUP_IN_USE: { exit: 4, meaning: 'Another process is writing the same backup' },
   ARCHIVE_DAMAGED: {
