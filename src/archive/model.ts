@@ -109,6 +109,8 @@ export interface PartitionState {
   /** First offset not yet accounted for. */
   readonly next: bigint
   readonly leaderEpoch: number
+  /** The newest gap says that this generation of the topic is over. */
+  readonly ended?: 'lost' | 'recreated'
 }
 
 export interface BackupIdentity {

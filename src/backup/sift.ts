@@ -1,0 +1,79 @@
+import type { ErrorDetails } from '../base/index.ts'
+import type { FetchedBatches } from '../kafka/index.ts'
+import {
+  batchEnd,
+  checkCrcs,
+  convertLegacy,
+  dropAborted,
+  header,
+  type Survey,
+  survey,
+} from '../records/index.ts'
+
+/** What of a response is to be kept. */
+export interface Sifted {
+  /** Whole batches; in the response's own memory, or in new memory where old formats had to be converted. */
+  readonly bytes: Buffer
+  readonly survey: Survey
+  readonly aborted: readonly { readonly from: bigint; readonly to: bigint }[]
+  readonly abortedRecords: number
+}
+
+/**
+ * Checks every batch's CRC, leaves out what lies below the asked offset and what was aborted, and surveys the rest.
+ * Record formats 0 and 1 become batches here. Throws RECORD_CORRUPT.
+ */
+export function sift(fetched: FetchedBatches, isolation: 'read_committed' | 'read_uncommitted'): Sifted {
+  const place: ErrorDetails = { topic: fetched.topic, partition: fetched.partition }
+  const { buffer, start, end } = holdsLegacy(fetched, place) ? converted(fetched, place) : fetched
+  const from = firstWanted(buffer, start, end, fetched.fromOffset, place)
+  checkCrcs(buffer, from, end, place)
+  const aborted = isolation === 'read_committed' ? fetched.aborted : []
+  const { kept, dropped, droppedRecords } = dropAborted(buffer, from, end, aborted, place)
+  // What is left out leaves a hole: closing it moves a few bytes and keeps the piece in one range.
+  let to = kept[0]?.start ?? from
+  const first = to
+  for (const range of kept) {
+    if (range.start !== to) buffer.copyWithin(to, range.start, range.end)
+    to += range.end - range.start
+  }
+  return {
+    bytes: buffer.subarray(first, to),
+    survey: survey(buffer, first, to, { complete: true, place }),
+    aborted: dropped,
+    abortedRecords: droppedRecords,
+  }
+}
+
+function holdsLegacy(fetched: FetchedBatches, place: ErrorDetails): boolean {
+  for (let at = fetched.start; ; ) {
+    const next = batchEnd(fetched.buffer, at, fetched.end, place)
+    if (next === undefined) return false
+    if (header.magic(fetched.buffer, at) !== 2) return true
+    at = next
+  }
+}
+
+function converted(
+  fetched: FetchedBatches,
+  place: ErrorDetails,
+): { buffer: Buffer; start: number; end: number } {
+  const buffer = convertLegacy(fetched.buffer, fetched.start, fetched.end, place)
+  return { buffer, start: 0, end: buffer.length }
+}
+
+/** A response may begin with a batch that ends before the asked offset. */
+function firstWanted(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  offset: bigint,
+  place: ErrorDetails,
+): number {
+  let at = start
+  for (;;) {
+    const next = batchEnd(buffer, at, end, place)
+    if (next === undefined || header.lastOffset(buffer, at) >= offset) return at
+    at = next
+  }
+}
