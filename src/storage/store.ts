@@ -21,11 +21,16 @@ export type Bytes = Uint8Array | readonly Uint8Array[]
 
 /** An object being written piece by piece. Invisible to `get`, `head` and `list` until `close` resolved. */
 export interface ObjectWriter {
-  /** Bytes written so far. */
+  /** Bytes taken so far. */
   readonly size: number
-  /** Appends. The caller may reuse the memory once this resolves. Calls must not overlap. */
+  /**
+   * Appends. The caller may reuse the memory once this resolves. Calls must not overlap.
+   *
+   * After a rejection that is retriable the same call may be made again with the same bytes, and goes on where it
+   * stopped (the retry wrapper does this); after any other rejection only `abort` makes sense.
+   */
   write(bytes: Bytes, options?: CallOptions): Promise<void>
-  /** Makes the object visible and durable. */
+  /** Makes the object visible and durable. May be made again after a retriable rejection. */
   close(options?: CallOptions): Promise<void>
   /** Drops what was written; never rejects; closing or aborting twice does no harm. */
   abort(): Promise<void>
@@ -38,11 +43,13 @@ export interface ObjectWriter {
  * - an object is whole or absent: an interrupted write leaves no object and no partial one;
  * - `put` with `ifAbsent` has exactly one winner among any number of concurrent callers; the others get `false`;
  * - `list` answers in the byte order of the UTF-8 keys, with every object whose write had resolved before the call;
- * - errors are `TidemarkError`: STORAGE_NOT_FOUND, STORAGE_DENIED, STORAGE_FULL, STORAGE_UNAVAILABLE (retriable),
- *   STORAGE_UNSUPPORTED; `details.object` names the key;
+ * - errors are `TidemarkError`: STORAGE_NOT_FOUND, STORAGE_DENIED, STORAGE_FULL, STORAGE_UNAVAILABLE (mostly
+ *   retriable), STORAGE_UNSUPPORTED, STORAGE_KEY_INVALID; `details.object` names the key, and `details.outcome` is
+ *   `'unknown'` when the call failed but may have taken effect;
  * - a driver never retries, limits or logs: wrappers do.
  *
- * Keys are relative to the root, separated by `/`, without empty, `.` or `..` segments; no key is a folder of another.
+ * Keys are relative to the root: segments separated by `/`, each of 1 to 255 bytes and neither `.` nor `..`, together
+ * at most 1,024 bytes of UTF-8 without control characters; no key is a folder of another.
  */
 export interface ObjectStore extends AsyncDisposable {
   /** For messages: where this is, without secrets. */
@@ -51,7 +58,7 @@ export interface ObjectStore extends AsyncDisposable {
   readonly putLimit: number
   /** Writes a whole object. With `ifAbsent`, answers whether this call made it; otherwise replaces and answers true. */
   put(key: string, bytes: Bytes, options?: PutOptions): Promise<boolean>
-  /** Begins an object written piece by piece; closing replaces what was there. */
+  /** Begins an object written piece by piece; closing replaces what was there. The signal covers the whole life of the writer. */
   create(key: string, options?: CallOptions): Promise<ObjectWriter>
   /** The whole object. */
   get(key: string, options?: CallOptions): Promise<Buffer>
