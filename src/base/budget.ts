@@ -54,6 +54,14 @@ export class Budget {
     })
   }
 
+  /**
+   * Takes `amount` at once, beyond the total if need be: for what is already there and cannot wait. Whoever asks next waits
+   * until enough has been given back.
+   */
+  overdraw(amount: number): void {
+    this.#used += amount
+  }
+
   /** Gives `amount` back. */
   give(amount: number): void {
     this.#used -= amount

@@ -27,24 +27,34 @@ export interface FetchedBatches extends TopicPartition {
   release(): void
 }
 
-/** What a fetcher found beside batches. Each is delivered in order with the partition's batches. */
+/** What a fetcher found beside batches. Each is delivered in order with the partition's batches; `done`, `recreated` and `lost` are the last. */
 export type FetchEvent = TopicPartition &
   (
     | { readonly type: 'done'; readonly nextOffset: bigint; readonly leaderEpoch: number }
-    /** The log now starts beyond what was asked: [from, to) is gone. Copying goes on at `to`. */
+    /** The log now starts beyond what was asked: [from, to) is gone. Copying goes on at `to`, which is never beyond the stop. */
     | { readonly type: 'gap'; readonly reason: 'retention'; readonly from: bigint; readonly to: bigint }
-    /** Offsets from `divergence` on that were delivered earlier no longer exist; copying goes on there. */
+    /**
+     * Offsets in [divergence, seenTo) that were delivered earlier, or that lay before the stop, no longer exist as they were;
+     * copying goes on at `divergence`. May come several times in a row, each time further back.
+     */
     | { readonly type: 'truncated'; readonly divergence: bigint; readonly seenTo: bigint }
     /** A partition of that name has another topic id now. Nothing more is fetched. */
     | { readonly type: 'recreated'; readonly topicId: string }
     | { readonly type: 'lost'; readonly error: Error }
     /** Nothing between `from` and `to` but what the cleaner removed. */
     | { readonly type: 'compacted'; readonly from: bigint; readonly to: bigint }
-    /** The stop offset lies beyond the last stable offset, held by an open transaction. */
+    /**
+     * All up to the last stable offset is delivered, and an open transaction keeps the stop beyond it. The fetcher goes on
+     * waiting for the transaction to end; to end here, remove the partition.
+     */
     | { readonly type: 'held'; readonly lastStableOffset: bigint }
   )
 
-/** Receives what a fetcher reads. Both must return quickly and not throw: hand the bytes on, release them later. */
+/**
+ * Receives what a fetcher reads. Both must return quickly and not throw: hand the bytes on, release them later. What is
+ * kept must not wait for more to come before it is released, or the memory runs out and nothing comes any more: copy small
+ * deliveries, since each holds the whole response that it came in.
+ */
 export interface FetchSink {
   batches(fetched: FetchedBatches): void
   event(event: FetchEvent): void
@@ -58,6 +68,11 @@ export interface FetchAssignment extends TopicPartition {
   readonly stop: bigint | undefined
   /** Leader epoch of the last batch seen before `from`, −1 when there is none. */
   readonly lastFetchedEpoch: number
+  /**
+   * Where earlier leader epochs began in what was seen before `from`, in order, as far as known. With it the divergence is
+   * exact after any number of unclean elections; without it, it is exact unless two of them happened since `from`.
+   */
+  readonly epochs?: readonly { readonly epoch: number; readonly from: bigint }[]
 }
 
 export interface FetcherOptions {
@@ -67,8 +82,12 @@ export interface FetcherOptions {
   readonly memory?: number
   /** Soft bytes a response. @default 8 MiB */
   readonly maxBytes?: number
-  /** Ms a broker may wait for data. @default 500 */
+  /** Ms a broker may wait for data; tiered topics need 500 or more. @default 500 */
   readonly maxWait?: number
+  /** Partitions in one request; a lane with more of them asks for a moving part. @default 1000 */
+  readonly maxPartitions?: number
+  /** Highest Fetch version to speak, to go around a broker's defect. @default the newest known */
+  readonly highestVersion?: number
 }
 
 /** A batch handed to the producer: rewritten in place (base offset, epoch, producer fields, CRC) when it is sent. */

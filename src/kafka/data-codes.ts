@@ -1,0 +1,40 @@
+/** The protocol's error codes that the data plane tells apart; the whole table is in `protocol-error-codes.ts`. */
+export const code = Object.freeze({
+  none: 0,
+  offsetOutOfRange: 1,
+  corruptMessage: 2,
+  unknownTopicOrPartition: 3,
+  leaderNotAvailable: 5,
+  notLeaderOrFollower: 6,
+  requestTimedOut: 7,
+  replicaNotAvailable: 9,
+  notCoordinator: 16,
+  notEnoughReplicas: 19,
+  outOfOrderSequence: 45,
+  duplicateSequence: 46,
+  invalidProducerEpoch: 47,
+  invalidTxnState: 48,
+  invalidProducerIdMapping: 49,
+  concurrentTransactions: 51,
+  transactionCoordinatorFenced: 52,
+  storageError: 56,
+  unknownProducerId: 59,
+  listenerNotFound: 72,
+  fencedLeaderEpoch: 74,
+  unknownLeaderEpoch: 75,
+  offsetNotAvailable: 78,
+  producerFenced: 90,
+  unknownTopicId: 100,
+  inconsistentTopicId: 103,
+  transactionAbortable: 120,
+})
+
+/** API keys of the requests that the data plane makes. */
+export const apiKey = Object.freeze({
+  produce: 0,
+  fetch: 1,
+  listOffsets: 2,
+  offsetForLeaderEpoch: 23,
+  addPartitionsToTxn: 24,
+  endTxn: 26,
+})
