@@ -36,7 +36,7 @@ async function demo(): Promise<number> {
   await writeFile(backup, backupYaml(source.bootstrap, archive))
   await writeFile(restore, restoreYaml(target.bootstrap, archive))
   await step('kafka-backup backup --config backup.yaml', () => run(['backup', '--config', backup]))
-  await step('the source is destroyed', () => source[Symbol.asyncDispose]())
+  await step('the source is destroyed', async () => await source[Symbol.asyncDispose]())
   await step('kafka-backup three-phase-restore --config restore.yaml', () =>
     run(['three-phase-restore', '--config', restore]),
   )

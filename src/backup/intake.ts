@@ -289,7 +289,10 @@ export class Intake implements FetchSink {
 
   #gatherer(ledger: PartitionLedger): Gatherer {
     let gatherer = this.#gatherers.get(ledger)
-    if (!gatherer) this.#gatherers.set(ledger, (gatherer = new Gatherer()))
+    if (!gatherer) {
+      gatherer = new Gatherer()
+      this.#gatherers.set(ledger, gatherer)
+    }
     return gatherer
   }
 
