@@ -1,0 +1,28 @@
+/**
+ * `npm run bench [-- MEASURE …] [--rounds N] [--scale F]`: every figure that the project claims, each with its rival in the same run,
+ * alternating, medians. Results go to `bench/results/`. `--scale 0.1` takes a tenth of the data, for a quick look.
+ */
+import { parseArgs } from 'node:util'
+import { saveResults } from './report.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string', default: '5' }, scale: { type: 'string', default: '1' } },
+})
+const rounds = Number(values.rounds)
+const scale = Number(values.scale)
+
+const measures: Readonly<Record<string, () => Promise<void>>> = {
+  throughput: async () => (await import('./measures/throughput.ts')).throughput(rounds, scale),
+  'many-topics': async () =>
+    (await import('./measures/many-topics.ts')).manyTopics(rounds, Math.round(3000 * scale)),
+}
+
+const chosen = positionals.length > 0 ? positionals : Object.keys(measures)
+for (const name of chosen) {
+  const measure = measures[name]
+  if (!measure) throw new Error(`No measure ${name}; there are ${Object.keys(measures).join(', ')}`)
+  process.stdout.write(`\n== ${name}\n`)
+  await measure()
+}
+await saveResults()
