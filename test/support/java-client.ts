@@ -1,0 +1,195 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { kafkaJars } from './kafka-jars.ts'
+
+/** A record as the neutral reader saw it. */
+export interface SeenRecord {
+  readonly offset: bigint
+  readonly timestamp: bigint
+  readonly timestampType: string
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: readonly { readonly key: string; readonly value: Buffer | null }[]
+}
+
+/** A record for the neutral writer. */
+export interface WrittenRecord {
+  readonly topic: string
+  readonly partition?: number
+  readonly timestamp?: bigint
+  readonly key?: Buffer | string | null
+  readonly value?: Buffer | string | null
+  readonly headers?: readonly { readonly key: string; readonly value: Buffer | string | null }[]
+}
+
+export interface JavaProducer {
+  /** Sends; what fails is told by `flush` or `commit`. */
+  send(...records: readonly WrittenRecord[]): void
+  flush(): Promise<void>
+  begin(): Promise<void>
+  commit(): Promise<void>
+  abort(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Kafka's own Java client, in one JVM for as long as it is not disposed. */
+export interface JavaClient extends AsyncDisposable {
+  /** Settings are Kafka's own; with `transactional.id` the producer is initialised for transactions. */
+  producer(settings: Readonly<Record<string, string>>): Promise<JavaProducer>
+  /** Records of a partition from an offset (the log start when it lies before) to the end, or at most `max`. */
+  read(
+    bootstrap: string,
+    topic: string,
+    partition: number,
+    options?: {
+      readonly from?: bigint
+      readonly max?: number
+      readonly isolation?: 'read_committed' | 'read_uncommitted'
+    },
+  ): Promise<SeenRecord[]>
+  commitOffset(
+    bootstrap: string,
+    group: string,
+    topic: string,
+    partition: number,
+    offset: bigint,
+    metadata?: string,
+  ): Promise<void>
+}
+
+/** Starts it: about two seconds. */
+export async function startJavaClient(): Promise<JavaClient> {
+  const jars = await kafkaJars('4.2.0')
+  const source = new URL('./JavaClient.java', import.meta.url).pathname
+  const jvm = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+  const child = spawn('java', [...jvm, '-cp', `${jars}/*`, source], { stdio: ['pipe', 'pipe', 'pipe'] })
+  return new LineClient(child)
+}
+
+class LineClient implements JavaClient {
+  readonly #child: ChildProcessWithoutNullStreams
+  readonly #answers: {
+    readonly lines: string[]
+    readonly resolve: (lines: string[]) => void
+    readonly reject: (error: Error) => void
+  }[] = []
+  readonly #gone: Promise<void>
+  #stderr = ''
+  #producers = 0
+
+  constructor(child: ChildProcessWithoutNullStreams) {
+    this.#child = child
+    child.stdin.on('error', () => {})
+    child.stderr.on('data', (data: Buffer) => {
+      this.#stderr = (this.#stderr + data.toString()).slice(-4000)
+    })
+    createInterface({ input: child.stdout }).on('line', (line) => this.#line(line))
+    this.#gone = new Promise((resolve) => {
+      child.once('close', () => {
+        for (const waiting of this.#answers.splice(0))
+          waiting.reject(new Error(`The Java client ended: ${this.#stderr}`))
+        resolve()
+      })
+    })
+  }
+
+  async producer(settings: Readonly<Record<string, string>>): Promise<JavaProducer> {
+    const name = `p${this.#producers++}`
+    await this.#ask('producer', name, ...Object.entries(settings).map(([key, value]) => `${key}=${value}`))
+    if (settings['transactional.id']) await this.#ask('init', name)
+    const ask = async (word: string) => {
+      await this.#ask(word, name)
+    }
+    return {
+      send: (...records) => {
+        for (const record of records) this.#send(name, record)
+      },
+      flush: () => ask('flush'),
+      begin: () => ask('begin'),
+      commit: () => ask('commit'),
+      abort: () => ask('abort'),
+      close: () => ask('close'),
+    }
+  }
+
+  async read(
+    bootstrap: string,
+    topic: string,
+    partition: number,
+    options: { from?: bigint; max?: number; isolation?: string } = {},
+  ): Promise<SeenRecord[]> {
+    const { from = 0n, max = Number.MAX_SAFE_INTEGER, isolation = 'read_committed' } = options
+    const lines = await this.#ask(
+      'read',
+      bootstrap,
+      topic,
+      String(partition),
+      String(from),
+      String(max),
+      isolation,
+    )
+    return lines.map((line) => {
+      const [, offset = '', timestamp = '', timestampType = '', key = '', value = '', ...headers] =
+        line.split('\t')
+      return {
+        offset: BigInt(offset),
+        timestamp: BigInt(timestamp),
+        timestampType,
+        key: fromWord(key),
+        value: fromWord(value),
+        headers: headers.map((header) => {
+          const [name = '', content = ''] = header.split(':')
+          return { key: fromWord(name)?.toString() ?? '', value: fromWord(content) }
+        }),
+      }
+    })
+  }
+
+  async commitOffset(
+    bootstrap: string,
+    group: string,
+    topic: string,
+    partition: number,
+    offset: bigint,
+    metadata = '',
+  ): Promise<void> {
+    await this.#ask('commit-offset', bootstrap, group, topic, String(partition), String(offset), metadata)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#gone
+  }
+
+  #send(name: string, record: WrittenRecord): void {
+    const headers = (record.headers ?? []).map((header) => `${word(header.key)}:${word(header.value)}`)
+    const place = [record.topic, record.partition ?? '-', record.timestamp ?? '-']
+    const words = ['send', name, ...place.map(String), word(record.key), word(record.value), ...headers]
+    this.#child.stdin.write(`${words.join('\t')}\n`)
+  }
+
+  async #ask(...words: string[]): Promise<string[]> {
+    return await new Promise((resolve, reject) => {
+      this.#answers.push({ lines: [], resolve, reject })
+      this.#child.stdin.write(`${words.join('\t')}\n`)
+    })
+  }
+
+  #line(line: string): void {
+    const [waiting] = this.#answers
+    if (!waiting) return
+    if (line === 'ok' || line.startsWith('error ')) {
+      this.#answers.shift()
+      if (line === 'ok') waiting.resolve(waiting.lines)
+      else waiting.reject(new Error(line.slice(6)))
+    } else if (line.startsWith('r\t')) waiting.lines.push(line)
+  }
+}
+
+function word(bytes: Buffer | string | null | undefined): string {
+  return bytes === null || bytes === undefined ? '-' : Buffer.from(bytes).toString('base64')
+}
+
+function fromWord(text: string): Buffer | null {
+  return text === '-' ? null : Buffer.from(text, 'base64')
+}
