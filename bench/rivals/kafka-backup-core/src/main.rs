@@ -1,5 +1,5 @@
 //! `rival CONFIG.yaml`: runs the backup or restore that the file describes, as a user of the crate would.
-use kafka_backup_core::{backup::BackupEngine, restore::RestoreEngine, Config, Mode};
+use kafka_backup_core::{backup::BackupEngine, config::Mode, restore::RestoreEngine, Config};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
