@@ -54,6 +54,23 @@ export const errorCodes = {
     meaning: 'An object of the archive is missing, cut, or not what its commit says',
   },
   ARCHIVE_TOO_NEW: { exit: 2, meaning: 'The backup was written by a newer version, in a newer format' },
+  RESTORE_IN_USE: { exit: 4, meaning: 'Another process is running the same restore' },
+  RESTORE_MISMATCH: {
+    exit: 4,
+    meaning: 'The journal of the restore belongs to another plan, target cluster or topic',
+  },
+  RESTORE_NOT_FOUND: { exit: 2, meaning: 'There is no restore of that id beside the backup' },
+  RESTORE_STATE_DAMAGED: { exit: 1, meaning: 'The journal of a restore cannot be read' },
+  TARGET_NOT_EMPTY: { exit: 4, meaning: 'A target topic holds records, and appending was not asked for' },
+  TARGET_UNSUITABLE: {
+    exit: 4,
+    meaning: 'A target topic cannot take the records: too few partitions, or settings that would lose some',
+  },
+  TARGET_CHANGED: {
+    exit: 4,
+    meaning: 'A target topic is not as the restore left it: written to, deleted or created again',
+  },
+  VERIFICATION_FAILED: { exit: 5, meaning: 'The target does not hold what the archive holds' },
   SOURCE_MISMATCH: { exit: 4, meaning: 'The cluster is not the one that the backup or plan was made from' },
 } as const satisfies Record<string, { readonly exit: number; readonly meaning: string }>
 
