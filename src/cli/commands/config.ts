@@ -1,0 +1,58 @@
+import type { Command } from 'commander'
+import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
+import { jsonText } from '../render/machine-formats.ts'
+import type { Session } from '../session.ts'
+
+interface ValidateFlags extends FormatFlags {
+  readonly config?: string
+}
+
+/** `config validate` and `config schema`. */
+export function define(command: Command, session: Session): void {
+  command.usage('validate|schema').addHelpText(
+    'after',
+    `
+Examples:
+  kafka-backup config validate -c backup.yaml
+  kafka-backup config schema > kafka-backup.schema.json
+  # then, as the first line of backup.yaml:
+  # yaml-language-server: $schema=./kafka-backup.schema.json`,
+  )
+  addFormatFlags(
+    command
+      .command('validate')
+      .description('Check a configuration file: all mistakes at once, with line and column. Contacts nobody.')
+      .requiredOption('-c, --config <file>', 'the file to check'),
+    ['text', 'json'],
+  ).action(async (flags: ValidateFlags) => validate(flags, session))
+  command
+    .command('schema')
+    .description('Print the JSON Schema of configuration files (draft 2020-12).')
+    .action(async () => {
+      const { configJsonSchema } = await import('../../config/index.ts')
+      session.out.write(jsonText(configJsonSchema()))
+    })
+}
+
+async function validate(flags: ValidateFlags, session: Session): Promise<void> {
+  const format = formatOf(flags, ['text', 'json'])
+  const { checkConfig, problemText } = await import('../../config/index.ts')
+  const file = String(flags.config)
+  const { problems, config } = checkConfig({ file, needs: 'by-mode' })
+  session.status = problems.length === 0 ? 0 : 2
+  if (format === 'json') {
+    session.out.write(
+      jsonText({
+        file,
+        valid: problems.length === 0,
+        mode: config.mode ?? null,
+        problems,
+        notes: config.notes,
+      }),
+    )
+    return
+  }
+  for (const problem of problems) session.out.line(problemText(problem, file))
+  for (const note of config.notes) session.out.line(`${file}: note: ${note.key} ${note.message}`)
+  session.out.line(problems.length === 0 ? `${file} is valid` : `${file} has ${problems.length} problem(s)`)
+}
