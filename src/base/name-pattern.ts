@@ -24,7 +24,7 @@ export function parseNamePattern(text: string): NamePattern {
   }
   if (!/[*?]/.test(text)) return { text, literal: true, matches: (name) => name === text }
   const source = [...text]
-    .map((c) => (c === '*' ? '.*' : c === '?' ? '.' : c.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')))
+    .map((c) => (c === '*' ? '.*' : c === '?' ? '.' : c.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')))
     .join('')
   const expression = new RegExp(`^${source}$`, 'us')
   return { text, literal: false, matches: (name) => expression.test(name) }
