@@ -25,6 +25,8 @@ export interface BrokerConnectionOptions {
   readonly connectTimeout: number
   /** Ms that a request may take unless it says otherwise. @default 30_000 */
   readonly requestTimeout?: number
+  /** API key → highest version to use, to speak like a client of an older Kafka. */
+  readonly versionCeiling?: ReadonlyMap<number, number>
 }
 
 /** One request on the hot path: the body is written as it is, the answer is received where the caller says. */
@@ -159,7 +161,7 @@ export class BrokerConnection implements AsyncDisposable {
   versionFor(apiKey: number, min: number, max: number): number | undefined {
     const offered = this.#versions.get(apiKey)
     if (offered === undefined) return undefined
-    const version = Math.min(max, offered.max)
+    const version = Math.min(max, offered.max, this.#options.versionCeiling?.get(apiKey) ?? max)
     return version >= Math.max(min, offered.min) ? version : undefined
   }
 

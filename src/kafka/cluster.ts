@@ -1,0 +1,169 @@
+import { alterTopicConfigs } from './alter-configs.ts'
+import type { BrokerConnection } from './broker-connection.ts'
+import { type ConnectContext, sessionOptions } from './cluster-options.ts'
+import { Coordinators } from './coordinators.ts'
+import { deleteGroups } from './delete-groups.ts'
+import { deleteRecords } from './delete-records.ts'
+import { commitPositions, deletePositions } from './group-commits.ts'
+import { describeGroups } from './group-descriptions.ts'
+import { listGroups } from './group-listing.ts'
+import { fetchPositions } from './group-positions.ts'
+import { knownTopicConfigs } from './known-configs.ts'
+import { Leaders, readTopics, throwTopicErrors } from './leaders.ts'
+import { listOffsets } from './list-offsets.ts'
+import {
+  initProducerId,
+  openTransactions,
+  type Transactional,
+  transactionCoordinator,
+} from './producer-ids.ts'
+import { Session } from './session.ts'
+import { createPartitions, createTopics, deleteTopics } from './topic-changes.ts'
+import { topicConfigs } from './topic-configs.ts'
+import type {
+  Broker,
+  Cluster,
+  ClusterOptions,
+  GroupListing,
+  NewTopic,
+  OffsetSpec,
+  Position,
+  TopicInfo,
+  TopicPartition,
+} from './types.ts'
+
+interface Cancellable {
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Finds a cluster: tries the bootstrap addresses until one answers with metadata or the connect timeout is over.
+ *
+ * Rejects with BROKER_UNREACHABLE (each address with its cause), AUTHENTICATION_FAILED, AUTHORIZATION_FAILED or
+ * CONFIG_INVALID. `context.signal` bounds the life of the cluster, not only the search.
+ */
+export async function connectCluster(
+  options: ClusterOptions,
+  context: ConnectContext = {},
+): Promise<Cluster> {
+  const resolved = sessionOptions(options, context)
+  const session = new Session(resolved, context.signal)
+  try {
+    await session.retrying(() => session.metadata([]), { deadline: resolved.connectTimeout })
+  } catch (error) {
+    session.close()
+    throw error
+  }
+  return new ConnectedCluster(session)
+}
+
+class ConnectedCluster implements Cluster {
+  readonly clusterId: string
+  readonly options: ClusterOptions
+  readonly #session: Session
+  readonly #leaders: Leaders
+  readonly #coordinators: Coordinators
+
+  constructor(session: Session) {
+    this.clusterId = session.clusterId
+    this.options = session.options.given
+    this.#session = session
+    this.#leaders = new Leaders(session)
+    this.#coordinators = new Coordinators(session)
+  }
+
+  async brokers(): Promise<readonly Broker[]> {
+    return (await this.#session.retrying(() => this.#session.metadata([]))).brokers
+  }
+
+  async topics(names?: readonly string[], options: Cancellable = {}): Promise<readonly TopicInfo[]> {
+    const { topics, errors } = await this.#session.retrying(
+      async () => (names === undefined ? this.#session.metadata(null) : readTopics(this.#session, names)),
+      options,
+    )
+    if (names !== undefined) throwTopicErrors(errors, 'describe topic')
+    this.#leaders.learn(topics)
+    return topics
+  }
+
+  listOffsets(asked: readonly (TopicPartition & { readonly at: OffsetSpec })[], options: Cancellable = {}) {
+    return listOffsets(this.#session, this.#leaders, asked, options.signal)
+  }
+
+  topicConfigs(topics: readonly string[], options: Cancellable = {}) {
+    return topicConfigs(this.#session, topics, options.signal)
+  }
+
+  knownTopicConfigs() {
+    return knownTopicConfigs(this.#session)
+  }
+
+  createTopics(topics: readonly NewTopic[], options: { readonly validateOnly?: boolean } = {}) {
+    return createTopics(this.#session, topics, options.validateOnly ?? false)
+  }
+
+  createPartitions(topic: string, count: number) {
+    return createPartitions(this.#session, topic, count)
+  }
+
+  deleteTopics(names: readonly string[]) {
+    return deleteTopics(this.#session, names)
+  }
+
+  alterTopicConfigs(topic: string, changes: Readonly<Record<string, string | null>>) {
+    return alterTopicConfigs(this.#session, topic, changes)
+  }
+
+  deleteRecords(before: readonly (TopicPartition & { readonly offset: bigint })[]) {
+    return deleteRecords(this.#session, this.#leaders, before)
+  }
+
+  listGroups() {
+    return listGroups(this.#session)
+  }
+
+  describeGroups(groups: readonly GroupListing[]) {
+    return describeGroups(this.#session, this.#coordinators, groups)
+  }
+
+  fetchPositions(groups: readonly string[], options: Cancellable = {}) {
+    return fetchPositions(this.#session, this.#coordinators, groups, options.signal)
+  }
+
+  commitPositions(group: string, positions: readonly Position[]) {
+    return commitPositions(this.#session, this.#coordinators, this.#leaders, group, positions)
+  }
+
+  deletePositions(group: string, partitions: readonly TopicPartition[]) {
+    return deletePositions(this.#session, this.#coordinators, this.#leaders, group, partitions)
+  }
+
+  deleteGroups(groups: readonly string[]) {
+    return deleteGroups(this.#session, this.#coordinators, groups)
+  }
+
+  initProducerId(transactional?: Transactional) {
+    return initProducerId(this.#session, this.#coordinators, transactional)
+  }
+
+  async connect(brokerId: number, options: Cancellable = {}): Promise<BrokerConnection> {
+    const { signal } = this.#session
+    return this.#session.pool.open(
+      brokerId,
+      options.signal ? AbortSignal.any([signal, options.signal]) : signal,
+    )
+  }
+
+  transactionCoordinator(id: string, options: Cancellable = {}): Promise<number> {
+    const ask = () => transactionCoordinator(this.#session, this.#coordinators, id)
+    return this.#session.retrying(ask, options)
+  }
+
+  openTransactions(partition: TopicPartition) {
+    return openTransactions(this.#session, this.#leaders, partition)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#session.close()
+  }
+}

@@ -1,0 +1,170 @@
+import { offsetCommitV6, offsetCommitV8, offsetDeleteV0 } from '@platformatic/kafka'
+import type { TidemarkError } from '../base/index.ts'
+import type { Versions } from './api-choice.ts'
+import type { BrokerConnection } from './broker-connection.ts'
+import type { Coordinators } from './coordinators.ts'
+import { type ItemResult, runBatch } from './item-batch.ts'
+import type { Leaders } from './leaders.ts'
+import { errorFromCode, protocolErrorName } from './protocol-errors.ts'
+import type { Session } from './session.ts'
+import type { Outcome, Position, TopicPartition } from './types.ts'
+
+interface Answers {
+  readonly throttleTimeMs: number
+  readonly errorCode?: number
+  readonly topics: readonly {
+    readonly name: string
+    readonly partitions: readonly { readonly partitionIndex: number; readonly errorCode: number }[]
+  }[]
+}
+
+interface CommitTopic {
+  readonly name: string
+  readonly partitions: {
+    readonly partitionIndex: number
+    readonly committedOffset: bigint
+    readonly committedLeaderEpoch: number
+    readonly committedMetadata: string | null
+  }[]
+}
+
+/** Version 6 is that of Kafka 2.1. */
+const commitVersions = [offsetCommitV8.api, offsetCommitV6.api] as unknown as Versions<
+  [group: string, generation: number, member: string, instance: null, topics: CommitTopic[]],
+  Answers
+>
+const deleteVersions = [offsetDeleteV0.api] as unknown as Versions<
+  [group: string, topics: { name: string; partitions: { partitionIndex: number }[] }[]],
+  Answers
+>
+const codes = { unknownTopic: 3, commitTooLarge: 28 }
+
+/**
+ * Commits positions from outside the group (generation −1, no member). All partitions go in one request, so that the
+ * group moves at once; only a commit larger than the offsets topic takes is split. A group with members answers
+ * GROUP_ACTIVE.
+ */
+export async function commitPositions(
+  session: Session,
+  coordinators: Coordinators,
+  leaders: Leaders,
+  group: string,
+  positions: readonly Position[],
+): Promise<Outcome<Position, Position>> {
+  const quoted = JSON.stringify(group)
+  return runBatch<Position, Position>(session, {
+    items: positions,
+    perRequest: Number.POSITIVE_INFINITY,
+    route: (open, round) =>
+      coordinators.route(open, round, () => group, `commit positions of group ${quoted}`),
+    send: (connection, part) =>
+      halving(part, async (items) => {
+        const request = [...Map.groupBy(items, (item) => item.topic)].map(([name, of]) => ({
+          name,
+          partitions: of.map((position) => ({
+            partitionIndex: position.partition,
+            committedOffset: position.offset,
+            committedLeaderEpoch: position.leaderEpoch,
+            committedMetadata: position.metadata,
+          })),
+        }))
+        const response = await session.request(connection, commitVersions, [group, -1, '', null, request])
+        return answersOf(items, response, (item, code) => {
+          const { topic, partition } = item
+          const doing = `commit the position of group ${quoted} in ${topic}-${partition}`
+          return refusal(leaders, code, doing, 'Read', group, item, connection)
+        })
+      }),
+  })
+}
+
+/** Deletes positions (Kafka 2.4 and newer). Positions in topics that members are subscribed to are refused. */
+export async function deletePositions(
+  session: Session,
+  coordinators: Coordinators,
+  leaders: Leaders,
+  group: string,
+  partitions: readonly TopicPartition[],
+): Promise<Outcome<TopicPartition, TopicPartition>> {
+  const quoted = JSON.stringify(group)
+  return runBatch<TopicPartition, TopicPartition>(session, {
+    items: partitions,
+    perRequest: 5000,
+    route: (open, round) =>
+      coordinators.route(open, round, () => group, `delete positions of group ${quoted}`),
+    send: async (connection, items) => {
+      const request = [...Map.groupBy(items, (item) => item.topic)].map(([name, of]) => ({
+        name,
+        partitions: of.map(({ partition }) => ({ partitionIndex: partition })),
+      }))
+      const response = await session.request(connection, deleteVersions, [group, request])
+      const code = response.errorCode ?? 0
+      if (code !== 0) {
+        throw errorFromCode(code, { doing: `delete positions of group ${quoted}`, acl: 'Delete', group })
+      }
+      return answersOf(items, response, (item, code) => {
+        const { topic, partition } = item
+        const doing = `delete the position of group ${quoted} in ${topic}-${partition}`
+        return refusal(leaders, code, doing, 'Read', group, item, connection)
+      })
+    },
+  })
+}
+
+async function answersOf<Item extends TopicPartition>(
+  items: readonly Item[],
+  response: Answers,
+  refused: (item: Item, code: number) => Promise<TidemarkError>,
+): Promise<ItemResult<Item, Item>[]> {
+  const found = new Map<string, number>()
+  for (const topic of response.topics) {
+    for (const answer of topic.partitions)
+      found.set(`${answer.partitionIndex} ${topic.name}`, answer.errorCode)
+  }
+  const results: ItemResult<Item, Item>[] = []
+  for (const item of items) {
+    const code = found.get(`${item.partition} ${item.topic}`)
+    if (code === 0) results.push({ item, result: item })
+    else if (code !== undefined) results.push({ item, error: await refused(item, code) })
+  }
+  return results
+}
+
+/** A commit that is too large for one batch of the offsets topic is made in two. */
+async function halving(
+  items: readonly Position[],
+  send: (items: readonly Position[]) => Promise<ItemResult<Position, Position>[]>,
+): Promise<ItemResult<Position, Position>[]> {
+  const results = await send(items)
+  const tooLarge = results.some(
+    (result) =>
+      'error' in result && result.error.details.kafkaError === protocolErrorName(codes.commitTooLarge),
+  )
+  if (!tooLarge || items.length < 2) return results
+  const middle = items.length >> 1
+  const first = await halving(items.slice(0, middle), send)
+  return [...first, ...(await halving(items.slice(middle), send))]
+}
+
+/** A coordinator that does not know a partition may lag behind: only when the metadata agree is it missing. */
+async function refusal(
+  leaders: Leaders,
+  code: number,
+  doing: string,
+  acl: string,
+  group: string,
+  item: TopicPartition,
+  connection: BrokerConnection,
+): Promise<TidemarkError> {
+  const { topic, partition } = item
+  const retriable = code === codes.unknownTopic ? { retriable: await leaders.exists(item) } : {}
+  return errorFromCode(code, {
+    doing,
+    acl,
+    group,
+    topic,
+    partition,
+    broker: connection.address,
+    ...retriable,
+  })
+}

@@ -1,0 +1,28 @@
+/**
+ * kafka: a Kafka cluster, from 2.1 to 4.x, in two planes.
+ *
+ * Control plane (`connectCluster` → `Cluster`): metadata, offsets, topics, configs, groups of every type, positions,
+ * producer ids. Its main loop (`item-batch.ts`) is the same for nearly every call:
+ *
+ *     repeat until nothing is left or the delivery timeout is over:
+ *       find the broker of each item: leader, coordinator or controller (asked afresh after a failed round)
+ *       send each broker its items, hundreds in a request, in the newest version that it offers
+ *       keep what succeeded; keep final errors as values; what failed in passing goes into the next round
+ *
+ * Data plane: batches as Kafka stores them, read into reused memory and written without being decoded.
+ *
+ * Both planes speak over `BrokerConnection`: one socket, many requests in flight, answers in order. A request that is
+ * late closes its connection, and whatever was in flight fails as of unknown outcome (`details.outcome`): a connection
+ * never sends anything twice. The control plane repeats requests because each of them may be repeated: what a lost
+ * request has already done (a topic created, a group deleted) is recognised and counts as done.
+ *
+ * What is not promised: that a listing is a cut through the cluster (topics and groups come and go meanwhile); that
+ * topics which the principal may not describe are seen, because brokers leave them out without a word.
+ */
+export { BrokerConnection, type BrokerConnectionOptions, type Exchange } from './broker-connection.ts'
+export type { BrokerAddress } from './broker-socket.ts'
+export { connectCluster } from './cluster.ts'
+export { type ConnectContext, parseAddress } from './cluster-options.ts'
+export { errorFromCode, isRetriableCode, kafkaCodeOf, protocolErrorName } from './protocol-errors.ts'
+export { isTopicExists } from './topic-changes.ts'
+export type * from './types.ts'

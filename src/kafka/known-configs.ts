@@ -1,0 +1,76 @@
+import { createTopicsV5, createTopicsV7 } from '@platformatic/kafka'
+import { offeredVersion, type Versions } from './api-choice.ts'
+import type { Session } from './session.ts'
+import { topicConfigs } from './topic-configs.ts'
+
+/** Every topic config of Kafka 2.1: what is assumed where an older broker without any topic cannot be asked. */
+const oldest = [
+  'cleanup.policy',
+  'compression.type',
+  'delete.retention.ms',
+  'file.delete.delay.ms',
+  'flush.messages',
+  'flush.ms',
+  'follower.replication.throttled.replicas',
+  'index.interval.bytes',
+  'leader.replication.throttled.replicas',
+  'max.message.bytes',
+  'message.downconversion.enable',
+  'message.format.version',
+  'message.timestamp.difference.max.ms',
+  'message.timestamp.type',
+  'min.cleanable.dirty.ratio',
+  'min.compaction.lag.ms',
+  'min.insync.replicas',
+  'preallocate',
+  'retention.bytes',
+  'retention.ms',
+  'segment.bytes',
+  'segment.index.bytes',
+  'segment.jitter.ms',
+  'segment.ms',
+  'unclean.leader.election.enable',
+]
+
+const createVersions = [createTopicsV7.api, createTopicsV5.api] as unknown as Versions<
+  [
+    topics: {
+      name: string
+      numPartitions: number
+      replicationFactor: number
+      assignments: []
+      configs: []
+    }[],
+    timeoutMs: number,
+    validateOnly: boolean,
+  ],
+  {
+    readonly throttleTimeMs: number
+    readonly topics: readonly { readonly configs: readonly { readonly name: string }[] | null }[]
+  }
+>
+
+/**
+ * Names of the topic configs that the brokers know. A topic that exists tells them; where there is none, the answer
+ * to a creation that is only checked and not carried out does (Kafka 2.4 and newer).
+ */
+export async function knownTopicConfigs(session: Session): Promise<ReadonlySet<string>> {
+  const { topics } = await session.retrying(() => session.metadata(null))
+  const [some] = topics
+  if (some) {
+    const configs = (await topicConfigs(session, [some.name], undefined)).get(some.name)
+    if (configs !== undefined) return new Set(configs.map((config) => config.name))
+  }
+  const checked = await session.retrying(() => configsOfCheckedCreation(session))
+  return new Set(checked.length > 0 ? checked : oldest)
+}
+
+async function configsOfCheckedCreation(session: Session): Promise<readonly string[]> {
+  const connection = await session.controller()
+  const api = offeredVersion(connection, createVersions)
+  if (api === undefined) return []
+  const name = `tidemark-config-check-${Math.random().toString(36).slice(2)}`
+  const topic = { name, numPartitions: 1, replicationFactor: -1, assignments: [] as [], configs: [] as [] }
+  const response = await session.call(connection, api, [[topic], 30_000, true])
+  return response.topics[0]?.configs?.map((config) => config.name) ?? []
+}

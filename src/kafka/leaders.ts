@@ -1,0 +1,111 @@
+import { systemClock } from '../base/index.ts'
+import type { Route } from './item-batch.ts'
+import { errorFromCode } from './protocol-errors.ts'
+import type { Session } from './session.ts'
+import type { PartitionInfo, TopicInfo, TopicPartition } from './types.ts'
+
+const unknownTopic = 3
+const noLeader = 5
+const invalidTopic = 17
+
+/** Which broker leads which partition, as of the newest metadata. */
+export class Leaders {
+  readonly #session: Session
+  readonly #topics = new Map<string, TopicInfo>()
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  /** Takes over newer metadata of topics. */
+  learn(topics: readonly TopicInfo[]): void {
+    for (const topic of topics) this.#topics.set(topic.name, topic)
+  }
+
+  /** The partition as last known. */
+  partition({ topic, partition }: TopicPartition): PartitionInfo | undefined {
+    return this.#topics.get(topic)?.partitions.find((info) => info.partition === partition)
+  }
+
+  /**
+   * The leader of each partition. In the first round what is known is used; later rounds ask afresh. A partition
+   * without a leader gets a retriable error, a topic or partition that does not exist TOPIC_NOT_FOUND.
+   */
+  async route<Item extends TopicPartition>(
+    items: readonly Item[],
+    round: number,
+    context: { readonly doing: string; readonly acl: string },
+  ): Promise<ReadonlyMap<Item, Route>> {
+    const names = new Set(
+      items.filter((item) => round > 1 || this.#leader(item) === undefined).map((item) => item.topic),
+    )
+    const errors = names.size > 0 ? await this.#refresh([...names]) : new Map<string, number>()
+    return new Map(
+      items.map((item): [Item, Route] => {
+        const leader = this.#leader(item)
+        if (leader !== undefined) return [item, leader]
+        const { topic, partition } = item
+        const code = errors.get(topic) ?? (this.partition(item) === undefined ? unknownTopic : noLeader)
+        const missing = code === unknownTopic
+        const doing = `${context.doing} of ${topic}-${partition}`
+        return [
+          item,
+          errorFromCode(code, {
+            doing,
+            acl: context.acl,
+            topic,
+            partition,
+            ...(missing && { retriable: false }),
+          }),
+        ]
+      }),
+    )
+  }
+
+  /** Whether a partition exists, by fresh metadata. */
+  async exists({ topic, partition }: TopicPartition): Promise<boolean> {
+    await this.#refresh([topic])
+    return this.partition({ topic, partition }) !== undefined
+  }
+
+  async #refresh(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const { topics, errors } = await readTopics(this.#session, names)
+    for (const name of names) this.#topics.delete(name)
+    this.learn(topics)
+    return errors
+  }
+
+  #leader(item: TopicPartition): number | undefined {
+    return this.partition(item)?.leader
+  }
+}
+
+/** Ms before a topic that one broker does not know is asked for once more. */
+const secondLook = 250
+
+/**
+ * Metadata of named topics. A broker that has just started, or that lags behind, may not know a topic yet: what is
+ * missing is asked for once more before it is believed.
+ */
+export async function readTopics(
+  session: Session,
+  names: readonly string[],
+): Promise<{ readonly topics: readonly TopicInfo[]; readonly errors: ReadonlyMap<string, number> }> {
+  const first = await session.metadata(names)
+  const missing = [...first.errors].filter(([, code]) => code === unknownTopic).map(([name]) => name)
+  if (missing.length === 0) return first
+  await systemClock.sleep(secondLook, session.signal)
+  const second = await session.metadata(missing)
+  const errors = new Map(
+    [...first.errors].filter(([, code]) => code !== unknownTopic).concat([...second.errors]),
+  )
+  return { topics: [...first.topics, ...second.topics], errors }
+}
+
+/** Throws AUTHORIZATION_FAILED and the like for topics that cannot be told; those that do not exist are passed over. */
+export function throwTopicErrors(errors: ReadonlyMap<string, number>, doing: string): void {
+  for (const [topic, code] of errors) {
+    if (code === unknownTopic || code === invalidTopic) continue
+    throw errorFromCode(code, { doing: `${doing} ${JSON.stringify(topic)}`, acl: 'Describe', topic })
+  }
+}

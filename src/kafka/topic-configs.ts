@@ -1,0 +1,108 @@
+import { describeConfigsV2, describeConfigsV4 } from '@platformatic/kafka'
+import type { TidemarkError } from '../base/index.ts'
+import type { Versions } from './api-choice.ts'
+import { allDone, type ItemResult, runBatch } from './item-batch.ts'
+import { errorFromCode } from './protocol-errors.ts'
+import type { Session } from './session.ts'
+import type { TopicConfig } from './types.ts'
+
+/** Entry of a resource's configuration, as the broker tells it. */
+export interface ConfigEntry {
+  readonly name: string
+  readonly value: string | null
+  readonly readOnly: boolean
+  readonly isSensitive: boolean
+  readonly configSource: number
+}
+
+interface Response {
+  readonly throttleTimeMs: number
+  readonly results: readonly {
+    readonly errorCode: number
+    readonly errorMessage: string | null
+    readonly resourceName: string
+    readonly configs: readonly ConfigEntry[]
+  }[]
+}
+
+interface Resource {
+  readonly resourceType: 2 | 4
+  readonly resourceName: string
+  readonly configurationKeys: null
+}
+
+/** Version 2 is that of Kafka 2.1. */
+export const describeConfigsVersions = [describeConfigsV4.api, describeConfigsV2.api] as unknown as Versions<
+  [resources: Resource[], includeSynonyms: boolean],
+  Response
+>
+
+/** Kafka's numbers of resource types, and of the source "set on the topic itself". */
+export const resourceTypes = { topic: 2, broker: 4 } as const
+const topicSource = 1
+const codes = { unknownTopic: 3, invalidTopic: 17 }
+
+/** Configs of each topic. Topics that do not exist are left out; one that may not be read rejects the whole. */
+export async function topicConfigs(
+  session: Session,
+  topics: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, readonly TopicConfig[]>> {
+  const outcome = await runBatch<string, readonly [string, readonly TopicConfig[]] | undefined>(
+    session,
+    {
+      items: [...new Set(topics)],
+      perRequest: 200,
+      route: async (items) => {
+        const connection = await session.pool.any()
+        return new Map(items.map((item) => [item, connection]))
+      },
+      send: async (connection, part) => {
+        const resources = part.map((resourceName): Resource => {
+          return { resourceType: resourceTypes.topic, resourceName, configurationKeys: null }
+        })
+        const response = await session.request(connection, describeConfigsVersions, [resources, false])
+        return response.results.map(
+          (answer): ItemResult<string, readonly [string, readonly TopicConfig[]] | undefined> => {
+            const item = answer.resourceName
+            const { errorCode } = answer
+            if (errorCode === 0) return { item, result: [item, answer.configs.filter(told).map(topicConfig)] }
+            if (errorCode === codes.unknownTopic || errorCode === codes.invalidTopic) {
+              return { item, result: undefined }
+            }
+            return { item, error: configError(errorCode, answer.errorMessage, item, 'read') }
+          },
+        )
+      },
+    },
+    { signal },
+  )
+  return new Map(allDone(outcome).filter((result) => result !== undefined))
+}
+
+/** The error for a config request of a topic. */
+export function configError(
+  code: number,
+  message: string | null,
+  topic: string,
+  verb: 'read' | 'change',
+): TidemarkError {
+  return errorFromCode(code, {
+    doing: `${verb} the configs of topic ${JSON.stringify(topic)}`,
+    acl: verb === 'read' ? 'DescribeConfigs' : 'AlterConfigs',
+    topic,
+    message,
+  })
+}
+
+function told(entry: ConfigEntry): boolean {
+  return !entry.readOnly && !entry.isSensitive && entry.value !== null
+}
+
+function topicConfig(entry: ConfigEntry): TopicConfig {
+  return {
+    name: entry.name,
+    value: entry.value ?? '',
+    source: entry.configSource === topicSource ? 'topic' : 'inherited',
+  }
+}
