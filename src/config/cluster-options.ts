@@ -39,7 +39,9 @@ export function clusterOptions(section: ClusterSection, context: ClusterContext)
 
 function bootstrapServers(section: ClusterSection, context: ClusterContext): readonly string[] {
   const path = [...context.path, 'bootstrap_servers']
-  const servers = section.bootstrap_servers ?? splitList(context.sources.env.KAFKA_BOOTSTRAP_SERVERS ?? '')
+  // An item may hold several, when it came from a variable.
+  const given = section.bootstrap_servers ?? [context.sources.env.KAFKA_BOOTSTRAP_SERVERS ?? '']
+  const servers = given.flatMap(splitList)
   if (servers.length === 0) {
     context.problems.add(path, 'is missing: expected a list of host:port', {
       hint: 'or set KAFKA_BOOTSTRAP_SERVERS',

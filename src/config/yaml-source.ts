@@ -25,7 +25,7 @@ const largest = 200_000
  */
 export function readYaml(text: string, sources: ExpandSources): YamlSource {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, merge: true, intAsBigInt: true })
+  const document = parseDocument(maskExpansions(text), { lineCounter: lines, merge: true, intAsBigInt: true })
   const place = (offset: number) => {
     const { line, col } = lines.linePos(offset)
     return { line, column: col }
@@ -73,9 +73,11 @@ export function readYaml(text: string, sources: ExpandSources): YamlSource {
     const read = node.value
     if (read === null) return undefined
     if (typeof read === 'bigint') return narrow(read)
-    if (typeof read !== 'string' || !hasExpansion(read)) return read
+    if (typeof read !== 'string') return read
+    const text = unmask(read)
+    if (!hasExpansion(text)) return text
     expanded.add(JSON.stringify(path))
-    return expand(read, path)
+    return expand(text, path)
   }
 
   function expand(raw: string, path: Path): string | undefined {
@@ -90,6 +92,21 @@ export function readYaml(text: string, sources: ExpandSources): YamlSource {
 
   const value = document.errors.length > 0 ? undefined : plain(document.contents, [])
   return { value, problems: problems.list, locate, expanded: (path) => expanded.has(JSON.stringify(path)) }
+}
+
+/** Where ASCII lies while an expansion is masked: private-use characters, of no meaning to YAML and of the same width. */
+const maskBase = 0xf700
+
+/** Hides `${…}` from the parser, so that braces, colons and commas in it need no quotes: `[${SERVERS}]`. */
+function maskExpansions(text: string): string {
+  if (/[\uf700-\uf77f]/.test(text)) return text
+  return text.replaceAll(/\$?\$\{[^}\n]*\}/g, (found) =>
+    found.replaceAll(/[\x20-\x7e]/g, (c) => String.fromCharCode(maskBase + c.charCodeAt(0))),
+  )
+}
+
+function unmask(text: string): string {
+  return text.replaceAll(/[\uf700-\uf77f]/g, (c) => String.fromCharCode(c.charCodeAt(0) - maskBase))
 }
 
 /** Offset in the text of the key (in a map) or item (in a list) at the path, or of the nearest place above it. */
@@ -119,7 +136,7 @@ function startOf(node: unknown): number | undefined {
 function rawKey(pair: Pair): string | undefined {
   const key: unknown = pair.key
   if (!isScalar(key)) return typeof key === 'string' ? key : undefined
-  if (typeof key.value === 'string') return key.value
+  if (typeof key.value === 'string') return unmask(key.value)
   return typeof key.value === 'symbol' ? '<<' : (key.source ?? String(key.value))
 }
 
@@ -134,5 +151,7 @@ function narrow(value: bigint): number | bigint {
 }
 
 function faultText(message: string): string {
-  return message.replace(/ at line \d+, column \d+:[\s\S]*$/, '').replace(/\n[\s\S]*$/, '')
+  return unmask(message)
+    .replace(/ at line \d+, column \d+:[\s\S]*$/, '')
+    .replace(/\n[\s\S]*$/, '')
 }
