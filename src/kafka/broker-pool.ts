@@ -1,9 +1,14 @@
-import { isTidemarkError, TidemarkError } from '../base/index.ts'
+import { TidemarkError } from '../base/index.ts'
 import { BrokerConnection } from './broker-connection.ts'
 import { addressText, type BrokerAddress } from './broker-socket.ts'
 import type { SessionOptions } from './cluster-options.ts'
 import { firstToConnect } from './first-to-connect.ts'
 import type { Broker } from './types.ts'
+
+interface Shared {
+  readonly opening: Promise<BrokerConnection>
+  connection: BrokerConnection | undefined
+}
 
 /**
  * One connection to each broker for the control plane, shared by all requests, opened when first needed and opened
@@ -13,7 +18,7 @@ export class BrokerPool {
   readonly #options: SessionOptions
   readonly #signal: AbortSignal
   readonly #brokers = new Map<number, Broker>()
-  readonly #connections = new Map<number, Promise<BrokerConnection>>()
+  readonly #connections = new Map<number, Shared>()
   /** The connection over which the cluster was found, used until a broker has one of its own. */
   #first: BrokerConnection | undefined
 
@@ -37,25 +42,26 @@ export class BrokerPool {
     for (const [id, broker] of known) this.#brokers.set(id, broker)
   }
 
-  /** The shared connection to a broker. Rejects with BROKER_UNREACHABLE, AUTHENTICATION_FAILED. */
+  /**
+   * The shared connection to a broker. Callers that wait for the same attempt share its fate. Rejects with
+   * BROKER_UNREACHABLE, AUTHENTICATION_FAILED.
+   */
   async to(id: number): Promise<BrokerConnection> {
-    const waiting = this.#connections.get(id)
-    if (waiting) {
-      const connection = await waiting.catch(() => undefined)
-      if (connection?.fresh) return connection
-      if (this.#connections.get(id) === waiting) {
-        this.#connections.delete(id)
-        if (connection) retire(connection)
-      } else {
-        return this.to(id)
-      }
+    for (let shared = this.#connections.get(id); shared !== undefined; shared = this.#connections.get(id)) {
+      const connection = await shared.opening
+      if (connection.fresh) return connection
+      if (this.#connections.get(id) === shared) this.#connections.delete(id)
+      retire(connection)
     }
-    const opening = this.open(id, this.#signal)
-    this.#connections.set(id, opening)
-    opening.catch(() => {
-      if (this.#connections.get(id) === opening) this.#connections.delete(id)
-    })
-    return opening
+    const shared: Shared = { opening: this.open(id, this.#signal), connection: undefined }
+    this.#connections.set(id, shared)
+    try {
+      shared.connection = await shared.opening
+      return shared.connection
+    } catch (error) {
+      if (this.#connections.get(id) === shared) this.#connections.delete(id)
+      throw error
+    }
   }
 
   /** A new connection to a broker, owned by the caller. */
@@ -73,17 +79,18 @@ export class BrokerPool {
 
   /**
    * A connection to whichever broker answers: an open one, else the first of all known brokers and bootstrap
-   * addresses to answer.
+   * addresses to answer within `timeout` ms.
    */
-  async any(): Promise<BrokerConnection> {
-    for (const id of shuffled([...this.#connections.keys()])) {
-      const connection = await this.#connections.get(id)?.catch(() => undefined)
+  async any(timeout = this.#options.connectTimeout): Promise<BrokerConnection> {
+    for (const { connection } of shuffled([...this.#connections.values()])) {
       if (connection?.fresh) return connection
     }
     if (this.#first?.fresh) return this.#first
+    const options = { ...this.#options.connection, connectTimeout: timeout }
     const connection = await firstToConnect(
       this.#addresses(),
-      (address, signal) => BrokerConnection.connect(address, this.#options.connection, signal),
+      (address, signal) => BrokerConnection.connect(address, options, signal),
+      timeout,
       this.#signal,
     )
     if (this.#first) retire(this.#first)
@@ -105,13 +112,12 @@ export class BrokerPool {
   }
 
   #drop(id: number): void {
-    const connection = this.#connections.get(id)
+    const shared = this.#connections.get(id)
     this.#connections.delete(id)
-    connection?.then(
-      (open) => open.close(),
-      (error: unknown) => {
-        if (!isTidemarkError(error)) this.#options.telemetry.log('debug', 'connecting ended', { broker: id })
-      },
+    // Whoever waits for the attempt hears of its failure.
+    shared?.opening.then(
+      (connection) => connection.close(),
+      () => {},
     )
   }
 }

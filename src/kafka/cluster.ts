@@ -1,3 +1,4 @@
+import { systemClock } from '../base/index.ts'
 import { alterTopicConfigs } from './alter-configs.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { type ConnectContext, sessionOptions } from './cluster-options.ts'
@@ -48,8 +49,10 @@ export async function connectCluster(
 ): Promise<Cluster> {
   const resolved = sessionOptions(options, context)
   const session = new Session(resolved, context.signal)
+  const end = systemClock.monotonic() + resolved.connectTimeout
+  const find = () => session.metadata([], Math.max(1, end - systemClock.monotonic()))
   try {
-    await session.retrying(() => session.metadata([]), { deadline: resolved.connectTimeout })
+    await session.retrying(find, { deadline: resolved.connectTimeout })
   } catch (error) {
     session.close()
     throw error

@@ -30,12 +30,24 @@ const classicGroupDescribe = [describeGroupsV5.api, describeGroupsV2.api] as Ver
   ClassicGroups
 >
 
-/** Which request describes which type; a type that is not known is looked for in this order. */
-const byType: readonly (readonly [GroupType, Versions<[groups: string[]], DescribedGroups>])[] = [
-  ['consumer', consumerGroupDescribe],
-  ['streams', streamsGroupDescribe],
-  ['share', shareGroupDescribe],
-]
+type NewerType = 'consumer' | 'streams' | 'share'
+
+const byType: Readonly<Record<NewerType, Versions<[groups: string[]], DescribedGroups>>> = {
+  consumer: consumerGroupDescribe,
+  streams: streamsGroupDescribe,
+  share: shareGroupDescribe,
+}
+
+/** As what a group is looked for, in this order. Groups can change between classic and newer types. */
+const ladders: Readonly<Record<GroupType, readonly (NewerType | 'classic')[]>> = {
+  classic: ['classic', 'consumer', 'streams', 'share'],
+  consumer: ['consumer', 'classic', 'streams', 'share'],
+  streams: ['streams', 'classic', 'consumer', 'share'],
+  share: ['share', 'classic', 'consumer', 'streams'],
+  unknown: ['consumer', 'streams', 'share', 'classic'],
+}
+const steps = 4
+const unsupported = 35
 const groupNotFound = 69
 const perRequest = 200
 const doing = 'describe groups'
@@ -56,15 +68,19 @@ export async function describeGroups(
     route: (open, round) => coordinators.route(open, round, (listing) => listing.group, doing),
     send: async (connection, part) => {
       const results: ItemResult<GroupListing, GroupDescription>[] = []
-      let open = part
-      for (const [type, versions] of byType) {
-        const asked = open.filter((listing) => listing.type === type || listing.type === 'unknown')
-        const answers = await describe(session, connection, asked, type, versions)
-        results.push(...answers)
-        const answered = new Set(answers.map((answer) => answer.item))
-        open = open.filter((listing) => !answered.has(listing))
+      const open = new Set(part)
+      for (let step = 0; step < steps && open.size > 0; step++) {
+        const asked = Map.groupBy(open, (listing) => ladders[listing.type][step] ?? 'classic')
+        for (const [type, listings] of asked) {
+          const answers =
+            type === 'classic'
+              ? await describeClassic(session, connection, listings)
+              : await describe(session, connection, listings, type)
+          for (const { item } of answers) open.delete(item)
+          results.push(...answers)
+        }
       }
-      return [...results, ...(await describeClassic(session, connection, open))]
+      return [...results, ...[...open].map((item) => ({ item, error: missing(item.group) }))]
     },
   })
   return {
@@ -73,21 +89,22 @@ export async function describeGroups(
   }
 }
 
-/** Groups that are not of the type asked for are left out of the answer. */
+/** Groups that do not exist as what they are asked for are left out of the answer. */
 async function describe(
   session: Session,
   connection: BrokerConnection,
   listings: readonly GroupListing[],
-  type: GroupType,
-  versions: Versions<[groups: string[]], DescribedGroups>,
+  type: NewerType,
 ): Promise<ItemResult<GroupListing, GroupDescription>[]> {
-  const api = offeredVersion(connection, versions)
-  if (api === undefined || listings.length === 0) return []
+  const api = offeredVersion(connection, byType[type])
+  if (api === undefined) return []
   const byName = new Map(listings.map((listing) => [listing.group, listing]))
   const response = await session.call(connection, api, [[...byName.keys()]])
   return response.groups.flatMap((group): ItemResult<GroupListing, GroupDescription>[] => {
     const item = byName.get(group.groupId)
     if (item === undefined || group.errorCode === groupNotFound) return []
+    // A broker may offer the request and yet have the group type switched off.
+    if (group.errorCode === unsupported && item.type !== type) return []
     if (group.errorCode !== 0)
       return [{ item, error: refusal(group.errorCode, item.group, group.errorMessage) }]
     const { protocolType } = item
@@ -101,14 +118,12 @@ async function describeClassic(
   connection: BrokerConnection,
   listings: readonly GroupListing[],
 ): Promise<ItemResult<GroupListing, GroupDescription>[]> {
-  if (listings.length === 0) return []
   const byName = new Map(listings.map((listing) => [listing.group, listing]))
   const response = await session.request(connection, classicGroupDescribe, [[...byName.keys()], false])
   return response.groups.flatMap((group): ItemResult<GroupListing, GroupDescription>[] => {
     const item = byName.get(group.groupId)
-    if (item === undefined) return []
+    if (item === undefined || group.groupState === 'Dead') return []
     if (group.errorCode !== 0) return [{ item, error: refusal(group.errorCode, item.group, null) }]
-    if (group.groupState === 'Dead') return [{ item, error: missing(item.group) }]
     return [
       {
         item,

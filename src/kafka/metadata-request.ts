@@ -48,13 +48,14 @@ const versions = [metadataV12.api, metadataV10.api, metadataV9.api, metadataV7.a
 const noTopicId = '00000000-0000-0000-0000-000000000000'
 const leaderNotAvailable = 5
 
-/** Metadata of the named topics, of all (null) or of none (empty). */
+/** Metadata of the named topics, of all (null) or of none (empty). `timeout` in ms. */
 export async function requestMetadata(
   connection: BrokerConnection,
   names: readonly string[] | null,
+  timeout: number,
 ): Promise<{ readonly metadata: ClusterMetadata; readonly throttleTimeMs: number }> {
   const api = chooseVersion(connection, versions)
-  const response = await connection.call(api, [names === null ? null : [...names], false])
+  const response = await connection.call(api, [names === null ? null : [...names], false], timeout)
   const told = (topic: Topic) => topic.errorCode === 0 || topic.errorCode === leaderNotAvailable
   const metadata = {
     clusterId: response.clusterId ?? '',

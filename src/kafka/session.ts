@@ -77,12 +77,16 @@ export class Session {
 
   /**
    * Asks any broker for metadata: of the named topics, of all (null) or of none (empty). One attempt. Rejects with
-   * SOURCE_MISMATCH when another cluster answers at these addresses.
+   * SOURCE_MISMATCH when another cluster answers at these addresses. `timeout` (ms) bounds a connection that has to be
+   * opened first, and the request.
    */
-  async metadata(names: readonly string[] | null): Promise<ClusterMetadata> {
-    const connection = await this.pool.any()
+  async metadata(
+    names: readonly string[] | null,
+    timeout = this.options.connectTimeout,
+  ): Promise<ClusterMetadata> {
+    const connection = await this.pool.any(timeout)
     await this.#waitThrottled(connection)
-    const { metadata, throttleTimeMs } = await requestMetadata(connection, names)
+    const { metadata, throttleTimeMs } = await requestMetadata(connection, names, timeout)
     this.#throttle(connection, throttleTimeMs)
     if (metadata.brokers.length === 0) {
       throw new TidemarkError('BROKER_ERROR', `Broker ${connection.address} knows no brokers yet`, {

@@ -97,7 +97,7 @@ export interface Position extends TopicPartition {
   readonly offset: bigint
   /** −1 = unknown. */
   readonly leaderEpoch: number
-  /** Commit metadata, byte for byte; null and empty are told apart. */
+  /** Commit metadata, byte for byte. Brokers keep null as the empty text: null can be committed, but is never read. */
   readonly metadata: string | null
 }
 
