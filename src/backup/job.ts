@@ -32,6 +32,8 @@ export interface BackupJob {
   readonly level: number | undefined
   /** Bytes after which an object is closed. */
   readonly objectBytes: number
+  /** Parts of a partition smaller than this share an object with those of others; 0 = every partition has its own. */
+  readonly packBelow?: number
   /** Ms and bytes after which a commit is made while the run goes on. */
   readonly commitInterval: number
   readonly commitBytes: number

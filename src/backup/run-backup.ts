@@ -40,6 +40,7 @@ export async function runBackup(job: BackupJob, context: JobContext): Promise<Ba
       codec: job.codec,
       ...(job.level !== undefined && { level: job.level }),
       objectBytes: job.objectBytes,
+      ...(job.packBelow !== undefined && { packBelow: job.packBelow }),
     },
     context,
   )
