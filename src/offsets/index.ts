@@ -1,0 +1,37 @@
+/**
+ * offsets: where every record went, and where every consumer group has to go on.
+ *
+ *     builder.append(source, target, count)            for each batch that landed      (restore, replication)
+ *     map = builder.seal({ sourceEnd, copyStart })     once a partition is copied
+ *     target = translate(map, position, log)           pure; skips no record, says why where it is not exact
+ *     plan = planFromBackup(capture, maps, current, log bounds, options)    pure; what would be changed, and why
+ *     applied = await applyPlan(plan, cluster, …)      checks → snapshot → commit → read back, outcome for each partition
+ *
+ * Maps, translation, plans and scripts are pure; only `apply/` talks to a cluster and to a store.
+ *
+ * It does not promise: that a group which starts between the checks and the commit is noticed before the read-back;
+ * that consumers which use `assign()` and never commit are noticed at all; positions of share groups, which are not
+ * committed offsets.
+ */
+export { MapBuilder } from './map/map-builder.ts'
+export { decodePartitionMap, encodePartitionMap } from './map/map-codec.ts'
+export { MapSet, type MapSetOrigin } from './map/map-set.ts'
+export { type MapBounds, type MapIdentity, type MappedRecord, PartitionMap } from './map/partition-map.ts'
+export type { Run } from './map/run-blocks.ts'
+export { absenceFromIndex } from './translate/absence.ts'
+export {
+  type MergedTranslation,
+  type MergeSource,
+  type MissingPolicy,
+  translateMerged,
+} from './translate/merge.ts'
+export { translate } from './translate/translate.ts'
+export type {
+  AbsenceReason,
+  ExplainAbsence,
+  LogBounds,
+  OutOfRange,
+  PassedOver,
+  Translation,
+  TranslationKind,
+} from './translate/translation.ts'
