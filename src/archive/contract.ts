@@ -22,7 +22,10 @@ export interface ChunkInput {
   readonly largestBatch: number
   /** True when the producers had compressed the batches: codec `auto` then stores them as they are. */
   readonly compressed: boolean
-  /** Whole batches, in order. */
+  /**
+   * Whole batches, in order. Memory from `chunkMemory` (shared between threads) is hashed in another thread without a copy;
+   * other memory is copied once for that.
+   */
   readonly bytes: Buffer
 }
 
@@ -57,7 +60,11 @@ export interface BackupWriter extends AsyncDisposable {
   readonly topics: ReadonlyMap<string, TopicDescription>
   /** Stores a chunk. Resolves when the bytes have been taken (not yet durable). Safe to call concurrently for different partitions; in order for one. */
   write(chunk: ChunkInput): Promise<void>
-  /** Makes all chunks written so far durable, then the commit. Exactly once, or BACKUP_IN_USE. Chunks written while it runs belong to the next commit. */
+  /**
+   * Makes all chunks handed over so far durable, then the commit. Exactly once, or BACKUP_IN_USE. Chunks written while it
+   * runs belong to the next commit. Every chunk must lie in an account of the same commit. Commits are made in the order
+   * of the calls. After any rejection the writer is broken: what was not committed is copied again by the next run.
+   */
   commit(
     input: CommitInput,
   ): Promise<{ readonly commit: number; readonly bytes: number; readonly chunks: number }>
@@ -71,11 +78,17 @@ export interface ChunkRef {
   readonly to: bigint
 }
 
+/** Chunks of a partition in offset order. The entries are made when asked for: a topic may have a million. Arrays fit. */
+export interface ChunkList extends Iterable<ChunkRef> {
+  readonly length: number
+  at(index: number): ChunkRef | undefined
+}
+
 /** Everything a backup holds of one partition of one topic generation. */
 export interface PartitionIndex {
   readonly partition: number
   /** In offset order, without overlap. */
-  readonly chunks: readonly ChunkRef[]
+  readonly chunks: ChunkList
   /** The ranges accounted for, joined. */
   readonly covered: readonly OffsetRange[]
   readonly gaps: readonly Gap[]
@@ -84,6 +97,8 @@ export interface PartitionIndex {
   /** Source log end as seen last. */
   readonly endOffset: bigint
   readonly leaderEpoch: number
+  /** Source log start as seen last. */
+  readonly logStartOffset: bigint
 }
 
 /** A generation of a topic: from its creation to its deletion at the source. */
@@ -120,15 +135,28 @@ export interface BackupSummary {
   readonly groups: number
 }
 
+/** A description of a topic as a commit brought it. */
+export interface DescribedTopic {
+  readonly commit: number
+  /** Ms since the epoch. */
+  readonly written: number
+  readonly description: TopicDescription
+}
+
 /** Reading a backup as of its newest commit (or of an earlier one). */
 export interface BackupReader extends AsyncDisposable {
   readonly identity: BackupIdentity
   readonly commit: number
   summary(): Promise<BackupSummary>
-  /** Newest generation unless another topic id is named. */
+  /** Every description that a topic of this name had, oldest first; of all its generations. */
+  history(topic: string): Promise<readonly DescribedTopic[]>
+  /** Newest generation unless another topic id is named. Rejects with TOPIC_NOT_FOUND, naming near matches. */
   topic(name: string, topicId?: string): Promise<TopicIndex>
   /** The newest capture of positions; undefined when none was ever made. */
   positions(): Promise<PositionCapture | undefined>
-  /** The stored bytes of a chunk, SHA-256 checked, decompressed: whole batches. Rejects with ARCHIVE_DAMAGED naming object, chunk, topic, partition and offsets. */
+  /**
+   * The bytes of a chunk, SHA-256 checked, decompressed: whole batches. They lie in `into` when that is large enough and the
+   * codec allows it, else in fresh memory. Rejects with ARCHIVE_DAMAGED naming object, topic, partition and offsets.
+   */
   read(chunk: Chunk, options?: { readonly signal?: AbortSignal; readonly into?: Buffer }): Promise<Buffer>
 }
