@@ -9,7 +9,9 @@ import type { Session } from './session.ts'
 export async function runCommandLine(argv: readonly string[], session: Session): Promise<number> {
   session.jsonErrors = wantsJson(argv)
   try {
-    const program = await buildProgram(session, (name) => argv.includes(name) || argv[0] === 'completion')
+    const [first, second] = argv.filter((word) => !word.startsWith('-'))
+    const asked = first === 'help' ? second : first
+    const program = await buildProgram(session, (name) => name === asked || asked === 'completion')
     if (argv.length === 0) {
       program.outputHelp()
       return 2

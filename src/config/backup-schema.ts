@@ -20,39 +20,39 @@ const startOffset = z
     ],
     'expected "earliest", "latest", {timestamp: …} or {specific: {topic: {partition: offset}}}',
   )
-  .default('earliest')
+  .prefault('earliest')
   .describe('Where partitions begin that the backup does not hold yet.')
 
 const notPruned = ignored('a backup run removes nothing')
 const breaker = ignored('failing brokers and stores are retried with pauses, within the delivery timeout')
 
 /** Memory for buffers in all unless said otherwise. */
-export const defaultMemory = 64 * 1024 * 1024
+export const defaultMemory = '64MiB'
 
 /** `backup`: what a backup run does. */
 export const backupSchema = z.strictObject(
   {
     start_offset: startOffset,
     continuous: flag()
-      .default(false)
+      .prefault(false)
       .describe('Runs on after the end offsets taken at the start, until it is stopped.'),
     stop_at_current_offsets: flag()
       .optional()
       .describe('Stops at the end offsets taken at the start: what happens anyway. Excludes continuous.'),
     poll_interval_ms: duration()
-      .default(100)
+      .prefault(100)
       .describe('Pause between passes of a continuous run when nothing new came.'),
     isolation_level: choice(['read_committed', 'read_uncommitted'])
-      .default('read_committed')
+      .prefault('read_committed')
       .describe('Whether data of open and aborted transactions is left out.'),
     compression: choice(['auto', 'zstd', 'lz4', 'gzip', 'none'])
-      .default('auto')
+      .prefault('auto')
       .describe(
         'Compression of the archive. auto: zstd where the producers had not compressed, none where they had.',
       ),
     compression_level: integer(1, 22).optional().describe('Level for zstd (1–22) or gzip (1–9).'),
     segment_max_bytes: bytes(1024)
-      .default(128 * 1024 * 1024)
+      .prefault('128MiB')
       .describe('An object of the archive is closed when it has grown beyond this.'),
     commit_interval: duration()
       .optional()
@@ -60,29 +60,25 @@ export const backupSchema = z.strictObject(
     segment_max_interval_ms: duration()
       .optional()
       .describe('The same as commit_interval: nothing stays uncommitted for longer.'),
-    commit_bytes: bytes(1024)
-      .default(1024 * 1024 * 1024)
-      .describe('A commit is also made after this many bytes.'),
+    commit_bytes: bytes(1024).prefault('1GiB').describe('A commit is also made after this many bytes.'),
     memory: bytes(8 * 1024 * 1024)
-      .default(defaultMemory)
+      .prefault(defaultMemory)
       .describe('Memory for buffers in all.'),
-    fetch_max_bytes: bytes(1024)
-      .default(8 * 1024 * 1024)
-      .describe('Soft size of one response of a broker.'),
-    include_internal_topics: flag().default(false).describe('Also topics whose name begins with __.'),
-    internal_topics: textList().default([]).describe('Only these internal topics; empty = all of them.'),
+    fetch_max_bytes: bytes(1024).prefault('8MiB').describe('Soft size of one response of a broker.'),
+    include_internal_topics: flag().prefault(false).describe('Also topics whose name begins with __.'),
+    internal_topics: textList().prefault([]).describe('Only these internal topics; empty = all of them.'),
     on_missing_topic: choice(['fail', 'warn'])
-      .default('fail')
+      .prefault('fail')
       .describe('What to do when a topic included by its exact name does not exist.'),
     consumer_group_snapshot: flag()
-      .default(true)
+      .prefault(true)
       .describe('Captures the positions of all consumer groups with each run.'),
-    capture_topic_configs: flag().default(true).describe('Captures the settings of the topics.'),
-    require_topic_configs: flag().default(false).describe('Fails when the settings cannot be read.'),
+    capture_topic_configs: flag().prefault(true).describe('Captures the settings of the topics.'),
+    require_topic_configs: flag().prefault(false).describe('Fails when the settings cannot be read.'),
     source_cluster_id: text().optional().describe('Name of the source, for headers and maps.'),
-    strict: flag().default(false).describe('Gaps, lost topics and the like make the run exit 3.'),
+    strict: flag().prefault(false).describe('Gaps, lost topics and the like make the run exit 3.'),
     shutdown_grace_secs: duration(1000)
-      .default(30_000)
+      .prefault('30s')
       .describe('How long a stopped run may take to finish its commit.'),
     include_offset_headers: ignored(
       'offsets and timestamps are in the archive as they are; restore.include_original_offset_header adds headers',

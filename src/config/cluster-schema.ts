@@ -7,7 +7,7 @@ const security = z
   .strictObject(
     {
       security_protocol: choice(['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'])
-        .default('PLAINTEXT')
+        .prefault('PLAINTEXT')
         .describe('How connections are secured.'),
       sasl_mechanism: choice(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER', 'GSSAPI'], {
         'SCRAM-SHA256': 'SCRAM-SHA-256',
@@ -43,7 +43,7 @@ const security = z
       ssl_certificate_location: text().optional().describe('Client certificate for mTLS, PEM file or text.'),
       ssl_key_location: text().optional().describe('Key of the client certificate, PEM file or text.'),
       ssl_key_password: text().optional().describe('Passphrase of the key.'),
-      ssl_verify: flag().default(true).describe('False accepts any certificate: for trials only.'),
+      ssl_verify: flag().prefault(true).describe('False accepts any certificate: for trials only.'),
       ssl_server_name: text()
         .optional()
         .describe('Name to expect in the certificate, if not the host of the broker.'),
@@ -58,14 +58,14 @@ const security = z
 const connection = z
   .strictObject(
     {
-      connections_per_broker: integer(1, 64).default(4).describe('Data connections for each broker.'),
+      connections_per_broker: integer(1, 64).prefault(4).describe('Data connections for each broker.'),
       connect_timeout: duration()
-        .default(15_000)
+        .prefault('15s')
         .describe('How long until the first metadata must be there (ms or text).'),
       delivery_timeout: duration()
-        .default(300_000)
+        .prefault('5m')
         .describe('How long a request may take in all from then on, elections included (ms or text).'),
-      client_id: text().default('tidemark').describe('Client id that the brokers see.'),
+      client_id: text().prefault('tidemark').describe('Client id that the brokers see.'),
       rack: text().optional().describe('Rack of this client: reads go to the nearest replica.'),
       tcp_keepalive: ignored('keep-alive is always on'),
       keepalive_time_secs: ignored('the system decides'),
@@ -80,12 +80,12 @@ const topics = z
   .strictObject(
     {
       include: textList('a list of topic names, globs or ~regular expressions')
-        .default([])
+        .prefault([])
         .describe(
           'Topics wanted: names, globs with * and ?, or ~regex. Empty = every topic that is not internal.',
         ),
       exclude: textList('a list of topic names, globs or ~regular expressions')
-        .default([])
+        .prefault([])
         .describe('Topics left out, over include.'),
     },
     'expected include and exclude',

@@ -82,12 +82,6 @@ function checkMeaning(section: RestoreSection, problems: Problems): void {
   for (const topic of Object.keys(section.repartitioning)) {
     if (!isTopicName(topic)) problems.add(at('repartitioning', topic), 'is not a topic name')
   }
-  const targets = Object.values(section.partition_mapping)
-  if (new Set(targets).size < targets.length) {
-    problems.add(at('partition_mapping'), 'has two partitions that go to the same one', {
-      hint: 'use repartitioning to merge partitions',
-    })
-  }
   if (section.append && section.purge_topics) {
     problems.add(at('purge_topics'), 'excludes append: true', { hint: 'remove one of the two' })
   }

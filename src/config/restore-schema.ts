@@ -23,13 +23,13 @@ const repartitioning = z
     z.string(),
     z.strictObject({
       strategy: choice(['murmur2', 'round-robin'], { automatic: 'murmur2', round_robin: 'round-robin' })
-        .default('murmur2')
+        .prefault('murmur2')
         .describe('murmur2: by key, as Java producers do. round-robin: in turn. automatic is murmur2.'),
       target_partitions: integer(1).describe('Partitions of the target topic.'),
     }),
     'expected target topics',
   )
-  .default({})
+  .prefault({})
   .describe('Target topic → how its records are spread over another number of partitions.')
 
 /** `restore`: what a restore does. */
@@ -38,22 +38,22 @@ export const restoreSchema = z.strictObject(
     time_window_start: instant().optional().describe('First moment wanted, inclusive: epoch ms or ISO 8601.'),
     time_window_end: instant().optional().describe('Last moment wanted, inclusive: epoch ms or ISO 8601.'),
     time_window_mode: choice(['record', 'transaction'])
-      .default('record')
+      .prefault('record')
       .describe(
         'record: by record timestamp. transaction: whole transactions, by the moment they were committed.',
       ),
     source_partitions: numberList().optional().describe('Only these partitions.'),
     partition_mapping: z
       .record(z.string().regex(/^\d+$/, 'expected a partition number'), integer(0), 'expected source: target')
-      .default({})
+      .prefault({})
       .describe('Source partition → target partition, for every topic.'),
     topic_mapping: textMap('source: target')
-      .default({})
+      .prefault({})
       .describe(
         'Source topic → target topic. `orders-*: dr-*` maps a prefix; `~orders-(.*): dr-$1` a regular expression.',
       ),
     create_topics: flag()
-      .default(false)
+      .prefault(false)
       .describe('Creates missing target topics with the partitions and settings of the source.'),
     default_replication_factor: integer(1, 32767)
       .optional()
@@ -61,11 +61,11 @@ export const restoreSchema = z.strictObject(
         'Replication factor of created topics; else as at the source, at most the number of brokers.',
       ),
     repartitioning,
-    append: flag().default(false).describe('Allows target topics that are not empty.'),
-    purge_topics: flag().default(false).describe('Deletes the records of existing target topics first.'),
-    restore_topic_configs: flag().default(true).describe('Gives created topics the settings of the source.'),
+    append: flag().prefault(false).describe('Allows target topics that are not empty.'),
+    purge_topics: flag().prefault(false).describe('Deletes the records of existing target topics first.'),
+    restore_topic_configs: flag().prefault(true).describe('Gives created topics the settings of the source.'),
     existing_topic_config_policy: choice(['validate_only', 'apply', 'fail'])
-      .default('validate_only')
+      .prefault('validate_only')
       .describe('Existing target topics whose settings differ: report, change, or fail.'),
     topic_config_overrides: z
       .record(
@@ -73,21 +73,21 @@ export const restoreSchema = z.strictObject(
         z.union([z.string(), z.number(), z.boolean()], 'expected a setting'),
         'expected settings',
       )
-      .default({})
+      .prefault({})
       .describe('Settings for every created topic, over those of the source.'),
     unsupported_config_policy: choice(['skip', 'fail'])
-      .default('skip')
+      .prefault('skip')
       .describe('Settings that the target does not know.'),
     apply_retention: choice(['wait', 'now'])
-      .default('wait')
+      .prefault('wait')
       .describe(
         'Settings that would delete what was restored: wait for `restore finish`, or apply at the end.',
       ),
     include_original_offset_header: flag()
-      .default(false)
+      .prefault(false)
       .describe('Adds the headers x-kafka-backup-offset, -partition, -timestamp and -cluster.'),
     strip_offset_headers: flag()
-      .default(false)
+      .prefault(false)
       .describe('Removes those headers from records that carry them.'),
     source_cluster_id: text()
       .optional()
@@ -95,38 +95,38 @@ export const restoreSchema = z.strictObject(
         'Value of the header x-kafka-backup-cluster; else the name or id of the source in the backup.',
       ),
     delivery: choice(['idempotent', 'transactions'])
-      .default('idempotent')
+      .prefault('idempotent')
       .describe('How records get to the target exactly once.'),
     rate_limit_records_per_sec: integer(1).optional().describe('Records a second, for the whole restore.'),
     rate_limit_bytes_per_sec: bytes(1).optional().describe('Bytes a second, for the whole restore.'),
     produce_max_batch_bytes: bytes(1024)
-      .default(1024 * 1024)
+      .prefault('1MiB')
       .describe('Size of the batches that are built anew.'),
     memory: bytes(8 * 1024 * 1024)
-      .default(defaultMemory)
+      .prefault(defaultMemory)
       .describe('Memory for buffers in all.'),
     settle_ms: duration()
-      .default(10_000)
+      .prefault('10s')
       .describe('How long the target log must be quiet before a batch of unknown outcome is judged.'),
     restore_id: text().optional().describe('Name of the restore; else derived from backup, target and plan.'),
     state_folder: text().optional().describe('Folder for the journal, when the archive cannot be written.'),
-    dry_run: flag().default(false).describe('Plans and checks, changes nothing.'),
-    dry_run_check_segments: flag().default(false).describe('A dry run also looks for every object.'),
+    dry_run: flag().prefault(false).describe('Plans and checks, changes nothing.'),
+    dry_run_check_segments: flag().prefault(false).describe('A dry run also looks for every object.'),
     consumer_group_strategy: choice(['skip', 'header-based', 'timestamp-based', 'cluster-scan', 'manual'])
       .optional()
       .describe(
         'skip leaves the groups alone; header-based sets them. The others leave them alone and say so.',
       ),
-    reset_consumer_offsets: flag().default(false).describe('restore also sets the positions of the groups.'),
+    reset_consumer_offsets: flag().prefault(false).describe('restore also sets the positions of the groups.'),
     consumer_groups: textList('a list of group names, globs or ~regular expressions')
       .optional()
       .describe('Groups whose positions are set: names, globs or ~regex.'),
     auto_consumer_groups: flag().optional().describe('Every captured group.'),
     offset_report: text().optional().describe('File to write the offset map to, as JSON.'),
     shutdown_grace_secs: duration(1000)
-      .default(30_000)
+      .prefault('30s')
       .describe('How long a stopped restore may take to settle what is under way.'),
-    rewrite_schema_ids: flag().default(false).describe('True is refused: schema ids are not rewritten.'),
+    rewrite_schema_ids: flag().prefault(false).describe('True is refused: schema ids are not rewritten.'),
     schema_id_mapping: schemaIds,
     schema_id_rewrite_topics: schemaIds,
     schema_id_rewrite_strict: schemaIds,

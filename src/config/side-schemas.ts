@@ -10,7 +10,7 @@ export const offsetResetSchema = z.strictObject(
       'header-based': 'captured',
       'from-mapping': 'captured',
     })
-      .default('captured')
+      .prefault('captured')
       .describe(
         'captured (also written header-based, from-mapping): the captured positions, translated by the map. The others as they say.',
       ),
@@ -28,7 +28,7 @@ export const offsetResetSchema = z.strictObject(
       .optional()
       .describe('Accepted: the map knows where each topic went.'),
     source_partitions: numberList().optional().describe('Only these partitions.'),
-    force: flag().default(false).describe('Also groups that have members. They will overwrite what is set.'),
+    force: flag().prefault(false).describe('Also groups that have members. They will overwrite what is set.'),
     scan_all_partitions: scanning,
     parallel_consumers: scanning,
     sample_rate: scanning,

@@ -4,12 +4,12 @@ import { flag, text } from './values.ts'
 const prefix = text().optional().describe('Everything lies below this prefix.')
 
 const filesystem = z.strictObject({
-  backend: z.literal('filesystem'),
+  backend: z.literal('filesystem').describe('A folder.'),
   path: text().describe('Folder of the archive.'),
 })
 
 const s3 = z.strictObject({
-  backend: z.literal('s3'),
+  backend: z.literal('s3').describe('Amazon S3, or a server that speaks its protocol.'),
   bucket: text().describe('Name of the bucket.'),
   region: text().optional().describe('Region; else AWS_REGION.'),
   endpoint: text()
@@ -28,7 +28,7 @@ const s3 = z.strictObject({
 })
 
 const azure = z.strictObject({
-  backend: z.literal('azure'),
+  backend: z.literal('azure').describe('Azure Blob Storage: known, refused when it is opened.'),
   account_name: text().describe('Storage account.'),
   container_name: text().describe('Container.'),
   account_key: text().optional().describe('Account key.'),
@@ -44,7 +44,7 @@ const azure = z.strictObject({
 })
 
 const gcs = z.strictObject({
-  backend: z.literal('gcs'),
+  backend: z.literal('gcs').describe('Google Cloud Storage: known, refused when it is opened.'),
   bucket: text().describe('Name of the bucket.'),
   service_account_path: text()
     .optional()
@@ -52,7 +52,7 @@ const gcs = z.strictObject({
   prefix,
 })
 
-const memory = z.strictObject({ backend: z.literal('memory') })
+const memory = z.strictObject({ backend: z.literal('memory').describe('Memory of the process: for tests.') })
 
 /** `storage`: where archives live. */
 export const storageSchema = z.discriminatedUnion(

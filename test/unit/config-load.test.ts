@@ -126,7 +126,7 @@ test('no secret is ever shown', async () => {
   const { lines } = await check(
     backup.replace(
       '[kafka:9092]',
-      '[kafka:9092]\n  security: {security_protocol: SASL_SSL, sasl_mechanism: PLAN, sasl_username: u, sasl_password: [hunter2], ssl_verify: "${SECRET}"}',
+      `[kafka:9092]\n  security: {security_protocol: SASL_SSL, sasl_mechanism: PLAN, sasl_username: u, sasl_password: [hunter2], ssl_verify: "\${SECRET}"}`,
     ),
     { sources },
   )

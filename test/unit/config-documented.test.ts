@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { configJsonSchema } from '../../src/config/index.ts'
+
+const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'config.md'), 'utf8')
+
+interface Row {
+  readonly key: string
+  readonly fallback: string
+  readonly meaning: string
+}
+
+/** Rows of the page's tables of keys. */
+function documented(): readonly Row[] {
+  return page
+    .slice(page.indexOf('## Top level'))
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => {
+      const [key = '', , fallback = '', meaning = ''] = line.split(/(?<!\\)\|/).slice(1, -1)
+      return {
+        key: key.trim().slice(1, -1),
+        fallback: fallback.trim(),
+        meaning: meaning.trim().replaceAll('\\|', '|'),
+      }
+    })
+}
+
+type Schema = Readonly<Record<string, unknown>>
+
+/** Every key of the schema; `target` has the keys of `source`. */
+function known(schema: Schema, path: string): readonly Row[] {
+  const alternatives = (schema.anyOf ?? schema.oneOf) as readonly Schema[] | undefined
+  if (alternatives !== undefined) return alternatives.flatMap((one) => known(one, path))
+  const properties = (schema.properties ?? {}) as Readonly<Record<string, Schema>>
+  if (path === 'target' || /start_offset$/.test(path)) return []
+  return Object.entries(properties).flatMap(([name, inner]) => {
+    const key = path === '' ? name : `${path}.${name}`
+    const fallback = inner.default
+    const shown = typeof fallback === 'object' ? JSON.stringify(fallback) : String(fallback)
+    return [
+      {
+        key,
+        fallback: fallback === undefined ? '' : `\`${shown}\``,
+        meaning: String(inner.description ?? ''),
+      },
+      ...known(inner, key),
+    ]
+  })
+}
+
+const sorted = (rows: readonly Row[]) =>
+  [...new Set(rows.map(({ key, fallback, meaning }) => `${key} | ${fallback} | ${meaning}`))].sort()
+
+test('docs/config.md lists exactly the keys of the schema, with their defaults and meanings', () => {
+  assert.deepEqual(sorted(documented()), sorted(known(configJsonSchema(), '')))
+})
+
+test('every key has a meaning', () => {
+  for (const { key, meaning } of known(configJsonSchema(), '')) {
+    if (key !== 'storage.backend') assert.ok(meaning.length > 3, key)
+  }
+})
+
+test('the JSON Schema is plain JSON and refuses unknown keys', () => {
+  const schema = JSON.parse(JSON.stringify(configJsonSchema())) as Schema
+  assert.equal(schema.$schema, 'https://json-schema.org/draft/2020-12/schema')
+  assert.equal(schema.additionalProperties, false)
+})
