@@ -1,4 +1,6 @@
+export { checkStore, type StoreCheckOptions, type StoreCheckResult } from './conformance.ts'
 export type { JobContext } from './job-context.ts'
 export { type OpenOptions, openStore, stackStore } from './open-store.ts'
+export { requireIfAbsent } from './require-if-absent.ts'
 export type { Bytes, CallOptions, ObjectInfo, ObjectStore, ObjectWriter, PutOptions } from './store.ts'
 export { parseStoreUrl, type StoreSpec } from './store-spec.ts'
