@@ -86,8 +86,6 @@ export interface FetcherOptions {
   readonly maxWait?: number
   /** Partitions in one request; a lane with more of them asks for a moving part. @default 1000 */
   readonly maxPartitions?: number
-  /** Highest Fetch version to speak, to go around a broker's defect. @default the newest known */
-  readonly highestVersion?: number
 }
 
 /** A batch handed to the producer: rewritten in place (base offset, epoch, producer fields, CRC) when it is sent. */

@@ -77,7 +77,10 @@ export class FetchMemory {
   #measured(size: number, reserved: number): ResponseMemory {
     this.#settle(size, reserved)
     // Idle full-size buffers do not count as used: let go of those that would take the whole beyond the total.
-    while (this.#idle.length > 0 && this.#budget.used + this.#idle.length * this.fullSize > this.#budget.total) {
+    while (
+      this.#idle.length > 0 &&
+      this.#budget.used + this.#idle.length * this.fullSize > this.#budget.total
+    ) {
       this.#idle.pop()
     }
     return new ResponseMemory(Buffer.allocUnsafeSlow(size), () => this.#budget.give(size))

@@ -14,8 +14,10 @@ export type Doubt =
 export class FetchPartition {
   readonly topic: string
   readonly partition: number
-  readonly topicId: string | undefined
-  readonly stop: bigint | undefined
+  /** UUID text: as assigned, or as first seen in metadata; undefined while the cluster has none. */
+  topicId: string | undefined
+  /** Where to stop (exclusive); comes nearer when the log turns out to end before it. */
+  stop: bigint | undefined
   /** Next offset wanted. */
   next: bigint
   /** By which leaders what has been seen was appended, oldest first. */
@@ -47,9 +49,11 @@ export class FetchPartition {
   missing = 0
   missingSince = 0
   /** The newest trouble, for the error when patience ends. */
-  trouble: unknown
-  /** Nothing more is to be delivered. */
+  trouble: Error | undefined
+  /** It has left the fetcher: done, lost, or removed. */
   ended = false
+  /** Nothing more is to be delivered. */
+  removed = false
 
   constructor(assignment: FetchAssignment) {
     this.topic = assignment.topic
@@ -91,6 +95,12 @@ export class FetchPartition {
     this.heldAt = undefined
   }
 
+  /** Goes on beyond a gap. What was seen before it says nothing of what comes after. */
+  jump(to: bigint): void {
+    this.advance(to, [])
+    this.epochs.length = 0
+  }
+
   /** All is well again. */
   calm(): void {
     this.troubleSince = undefined
@@ -109,14 +119,19 @@ export class FetchPartition {
     // Where an unknown past comes before the entry, it is not known when our own log left the epoch: believe the leader.
     const ownEnd = first === undefined || (later === 0 && !this.#fromStart) ? this.next : first.from
     const divergence = min(min(endOffset, ownEnd), this.next)
-    while ((this.epochs.at(-1)?.from ?? -1n) >= divergence) this.epochs.pop()
+    this.truncateTo(divergence)
     if (this.epochs.length === 0 && !this.#fromStart) this.epochs.push({ epoch, from: divergence })
-    this.next = divergence
+    return divergence
+  }
+
+  /** Goes back to `offset`. */
+  truncateTo(offset: bigint): void {
+    while ((this.epochs.at(-1)?.from ?? -1n) >= offset) this.epochs.pop()
+    this.next = offset
     this.checkedEpoch = undefined
     this.empties = 0
     this.emptyProbes = 0
     this.heldAt = undefined
-    return divergence
   }
 }
 

@@ -23,6 +23,8 @@ export { BrokerConnection, type BrokerConnectionOptions, type Exchange } from '.
 export type { BrokerAddress } from './broker-socket.ts'
 export { connectCluster } from './cluster.ts'
 export { type ConnectContext, parseAddress } from './cluster-options.ts'
+export type * from './data-types.ts'
+export { Fetcher } from './fetcher.ts'
 export { errorFromCode, isRetriableCode, kafkaCodeOf, protocolErrorName } from './protocol-errors.ts'
 export { isTopicExists } from './topic-changes.ts'
 export type * from './types.ts'
