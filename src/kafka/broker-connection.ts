@@ -48,7 +48,7 @@ export interface Exchange {
 }
 
 /** Whether a broker may have seen a request that failed. Stands in `details.outcome` of the error. */
-export type Outcome = 'unknown' | 'not-sent'
+export type RequestOutcome = 'unknown' | 'not-sent'
 
 interface Pending {
   readonly correlationId: number
@@ -339,10 +339,14 @@ export class BrokerConnection implements AsyncDisposable {
   }
 
   #late(correlationId: number, timeout: number): void {
+    const code = this.#ready ? 'REQUEST_TIMEOUT' : 'BROKER_UNREACHABLE'
     const reason = new TidemarkError(
-      'REQUEST_TIMEOUT',
-      `Broker ${this.address} did not answer within ${timeout} ms`,
-      { retriable: true, details: { broker: this.address, outcome: 'unknown' satisfies Outcome } },
+      code,
+      `Broker ${this.address} did not answer within ${Math.round(timeout)} ms`,
+      {
+        retriable: true,
+        details: { broker: this.address, outcome: 'unknown' satisfies RequestOutcome },
+      },
     )
     this.#destroy(reason, correlationId)
   }
@@ -365,7 +369,7 @@ export class BrokerConnection implements AsyncDisposable {
     this.#closeListeners.clear()
   }
 
-  #lost(cause: Error | undefined, outcome: Outcome): TidemarkError {
+  #lost(cause: Error | undefined, outcome: RequestOutcome): TidemarkError {
     const details = { broker: this.address, outcome }
     if (!this.#ready && cause instanceof TidemarkError) return cause
     if (cause instanceof TidemarkError && cause.code === 'AUTHENTICATION_FAILED') return cause

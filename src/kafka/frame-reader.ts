@@ -57,17 +57,6 @@ export class FrameReader {
     if (this.#have === this.#size) this.#finish(this.#body)
   }
 
-  /** Takes bytes from a source that cannot read into `space()`. */
-  push(chunk: Uint8Array): void {
-    for (let at = 0; at < chunk.length; ) {
-      const space = this.space()
-      const count = Math.min(space.length, chunk.length - at)
-      space.set(chunk.subarray(at, at + count))
-      at += count
-      this.filled(count)
-    }
-  }
-
   #consume(): void {
     let at = 0
     while (this.#body === undefined && this.#staged - at >= 8) {
