@@ -15,6 +15,8 @@ import { RunBlocks } from './run-blocks.ts'
 const PENDING = 512
 /** A run of this many records gets a row of its own instead of widening the columns of its neighbours. */
 const LONG_RUN = 65_536
+/** Bytes of a block's row in the columns: what each packed block costs beside its payload, and bitmaps share. */
+const ROW = 28
 /** A hole this wide ends a bitmap: cheaper to begin a new block than to write its zeros. */
 const WIDE_HOLE = 256
 
@@ -173,7 +175,7 @@ export class RunPacker {
     for (let from = 0; from < n; ) {
       let to = Math.min(from + PACKED_RUNS, n)
       const span = this.#bitmapSpan(from, to)
-      if (span === undefined || bitsSize(span) >= packedSize(this.#columns, from, to)) {
+      if (span === undefined || bitsSize(span) >= ROW + packedSize(this.#columns, from, to)) {
         this.#packRuns(from, to, cursor)
       } else {
         let whole = span
@@ -182,7 +184,8 @@ export class RunPacker {
           const longer = this.#bitmapSpan(from, end)
           const own = this.#bitmapSpan(next, end)
           if (longer === undefined || own === undefined) break
-          if (longer - whole > own + WIDE_HOLE || bitsSize(own) >= packedSize(this.#columns, next, end)) break
+          if (longer - whole > own + WIDE_HOLE || bitsSize(own) >= ROW + packedSize(this.#columns, next, end))
+            break
           whole = longer
           to = end
         }
