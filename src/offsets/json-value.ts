@@ -1,0 +1,119 @@
+import { TidemarkError } from '../base/index.ts'
+
+/** An offset as JSON holds it: a number while doubles are exact, text beyond. */
+export function offsetToJson(offset: bigint): number | string {
+  return offset <= BigInt(Number.MAX_SAFE_INTEGER) && offset >= -BigInt(Number.MAX_SAFE_INTEGER)
+    ? Number(offset)
+    : String(offset)
+}
+
+/**
+ * A value out of a JSON file that somebody may have written by hand. Each reader throws FILE_NOT_READABLE that names the file and
+ * the place, what was expected and what came.
+ */
+export class JsonValue {
+  readonly #value: unknown
+  readonly #file: string
+  readonly path: string
+
+  constructor(value: unknown, file: string, path = '') {
+    this.#value = value
+    this.#file = file
+    this.path = path
+  }
+
+  /** Parses a file's text. */
+  static parse(text: string, file: string): JsonValue {
+    try {
+      return new JsonValue(JSON.parse(text), file)
+    } catch (cause) {
+      throw new TidemarkError('FILE_NOT_READABLE', `${file} is not JSON: ${(cause as Error).message}`, {
+        cause,
+      })
+    }
+  }
+
+  get present(): boolean {
+    return this.#value !== undefined && this.#value !== null
+  }
+
+  get isList(): boolean {
+    return Array.isArray(this.#value)
+  }
+
+  get isNull(): boolean {
+    return this.#value === null
+  }
+
+  /** A member of an object. */
+  at(key: string): JsonValue {
+    if (typeof this.#value !== 'object' || this.#value === null || this.isList) throw this.wrong('an object')
+    const value: unknown = Object.hasOwn(this.#value, key)
+      ? (this.#value as Readonly<Record<string, unknown>>)[key]
+      : undefined
+    return new JsonValue(value, this.#file, this.path === '' ? key : `${this.path}.${key}`)
+  }
+
+  /** The members of a list. */
+  list(): readonly JsonValue[] {
+    if (!Array.isArray(this.#value)) throw this.wrong('a list')
+    return this.#value.map((value, i) => new JsonValue(value, this.#file, `${this.path}[${i}]`))
+  }
+
+  text(): string {
+    if (typeof this.#value !== 'string') throw this.wrong('text')
+    return this.#value
+  }
+
+  textOr<T>(otherwise: T): string | T {
+    return this.present ? this.text() : otherwise
+  }
+
+  /** One of the given words. */
+  word<T extends string>(words: readonly T[]): T {
+    const found = words.find((word) => word === this.#value)
+    if (found === undefined) throw this.wrong(`one of ${words.join(', ')}`)
+    return found
+  }
+
+  /** A whole number from 0 on that a partition, a count or a time can be. */
+  count(): number {
+    const value = this.#value
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+      throw this.wrong('a whole number')
+    return value
+  }
+
+  /** An offset: a whole number from `least` on, or text of digits. A number that JSON cannot carry exactly is refused. */
+  offset(least = 0n): bigint {
+    const value = this.#value
+    if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+      throw this.wrong('an offset beyond 2^53 as text, since a JSON number cannot hold it exactly')
+    }
+    const offset =
+      typeof value === 'number' && Number.isSafeInteger(value)
+        ? BigInt(value)
+        : typeof value === 'string' && /^-?\d{1,19}$/.test(value)
+          ? BigInt(value)
+          : undefined
+    if (offset === undefined || offset < least || offset > 0x7fffffffffffffffn) throw this.wrong('an offset')
+    return offset
+  }
+
+  offsetOr<T>(otherwise: T, least = 0n): bigint | T {
+    return this.present ? this.offset(least) : otherwise
+  }
+
+  /** The error for this place. */
+  wrong(expected: string): TidemarkError {
+    const came = this.#value === undefined ? 'nothing' : shorten(JSON.stringify(this.#value))
+    return new TidemarkError(
+      'FILE_NOT_READABLE',
+      `${this.#file}: ${this.path || 'the file'} should be ${expected}, but is ${came}`,
+    )
+  }
+}
+
+function shorten(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text
+}
