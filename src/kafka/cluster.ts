@@ -1,5 +1,6 @@
 import { systemClock } from '../base/index.ts'
 import { alterTopicConfigs } from './alter-configs.ts'
+import { brokerConfig } from './broker-configs.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { type ConnectContext, sessionOptions } from './cluster-options.ts'
 import { Coordinators } from './coordinators.ts'
@@ -160,6 +161,10 @@ class ConnectedCluster implements Cluster {
   transactionCoordinator(id: string, options: Cancellable = {}): Promise<number> {
     const ask = () => transactionCoordinator(this.#session, this.#coordinators, id)
     return this.#session.retrying(ask, options)
+  }
+
+  brokerConfig(name: string): Promise<string> {
+    return brokerConfig(this.#session, name)
   }
 
   openTransactions(partition: TopicPartition) {
