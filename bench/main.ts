@@ -14,6 +14,7 @@ const scale = Number(values.scale)
 
 const measures: Readonly<Record<string, () => Promise<void>>> = {
   throughput: async () => (await import('./measures/throughput.ts')).throughput(rounds, scale),
+  limit: async () => (await import('./measures/limit.ts')).shareOfLimit(rounds, scale),
   'many-topics': async () =>
     (await import('./measures/many-topics.ts')).manyTopics(rounds, Math.round(3000 * scale)),
 }
