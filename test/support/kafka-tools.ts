@@ -16,7 +16,7 @@ export const kafkaTools = {
   reassign: 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
   leaderElection: 'org.apache.kafka.tools.LeaderElectionCommand',
   transactions: 'org.apache.kafka.tools.TransactionsCommand',
-  acls: 'kafka.admin.AclCommand',
+  acls: 'org.apache.kafka.tools.AclCommand',
 } as const
 
 export interface ToolResult {
