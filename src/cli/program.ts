@@ -71,7 +71,7 @@ function configureErrors(program: Command, session: Session): void {
 
 /** What commander threw: a status for help and version, or the error for a mistake in the command line. */
 export function usageOutcome(error: CommanderError): number | TidemarkError {
-  if (error.exitCode === 0 && error.code !== 'commander.help') return 0
+  if (error.exitCode === 0) return 0
   if (error.code === 'commander.help') return 2
   const message = error.message.replace(/^error: /, '')
   const [sentence = message, suggestion] = message.split('\n')

@@ -2,12 +2,13 @@ import type { Command } from 'commander'
 import { TidemarkError } from '../../base/index.ts'
 import type { Override } from '../../config/index.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
+import { required } from '../flags/required.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
 import { showNotes, withJobContext } from '../job-context.ts'
 import type { RunFlags, Session } from '../session.ts'
 
 interface Flags extends FormatFlags, RunFlags {
-  readonly config: string
+  readonly config?: string
   readonly backupId?: string
   readonly continuous?: boolean
   readonly strict?: boolean
@@ -16,7 +17,7 @@ interface Flags extends FormatFlags, RunFlags {
 /** `backup`. */
 export function define(command: Command, session: Session): void {
   command
-    .requiredOption('-c, --config <file>', 'YAML file: source, storage, backup_id, backup')
+    .option('-c, --config <file>', 'YAML file: source, storage, backup_id, backup')
     .option('-b, --backup-id <id>', 'name of the backup, over the file')
     .option('--continuous', 'run on after the end offsets taken at the start, until stopped')
     .option('--strict', 'exit 3 when there are gaps, lost or re-created topics')
@@ -35,14 +36,11 @@ Examples:
 
 async function run(flags: Flags, session: Session): Promise<void> {
   const format = formatOf(flags)
+  const file = required(flags.config, '-c FILE')
   await session.show(flags)
-  const [{ loadConfig }, { runBackup }, reports] = await Promise.all([
-    import('../../config/index.ts'),
-    import('../../backup/index.ts'),
-    import('../reports/backup-report.ts'),
-  ])
+  const { loadConfig } = await import('../../config/index.ts')
   const config = loadConfig({
-    file: flags.config,
+    file,
     mode: 'backup',
     needs: ['backup_id', 'source', 'storage'],
     overrides: overridesOf(flags),
@@ -52,10 +50,12 @@ async function run(flags: Flags, session: Session): Promise<void> {
   const { backup: job, storage } = config
   if (job === undefined || storage === undefined)
     throw new TidemarkError('INTERNAL', 'A checked configuration has no job')
+  const { runBackup } = await import('../../backup/index.ts')
+  const reports = await import('../reports/backup-report.ts')
   const report = await withJobContext(session, storage, (context) => runBackup(job, context))
   await session.print(format, reports.backupObject(report), () => reports.backupText(report))
   if (report.interrupted) {
-    session.log('warn', `To go on, run again: kafka-backup backup -c ${flags.config}`)
+    session.log('warn', `To go on, run again: kafka-backup backup -c ${file}`)
     session.status = 130
   } else if (
     report.notices.some((notice) => reports.isPartial(notice) || (job.strict && reports.isStrict(notice)))

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
+import { required } from '../flags/required.ts'
 import { jsonText } from '../render/machine-formats.ts'
+import { plural } from '../render/quantities.ts'
 import type { Session } from '../session.ts'
 
 interface ValidateFlags extends FormatFlags {
@@ -22,7 +24,7 @@ Examples:
     command
       .command('validate')
       .description('Check a configuration file: all mistakes at once, with line and column. Contacts nobody.')
-      .requiredOption('-c, --config <file>', 'the file to check'),
+      .option('-c, --config <file>', 'the file to check'),
     ['text', 'json'],
   ).action(async (flags: ValidateFlags) => validate(flags, session))
   command
@@ -37,7 +39,7 @@ Examples:
 async function validate(flags: ValidateFlags, session: Session): Promise<void> {
   const format = formatOf(flags, ['text', 'json'])
   const { checkConfig, problemText } = await import('../../config/index.ts')
-  const file = String(flags.config)
+  const file = required(flags.config, '-c FILE')
   const { problems, config } = checkConfig({ file, needs: 'by-mode' })
   session.status = problems.length === 0 ? 0 : 2
   if (format === 'json') {
@@ -54,5 +56,7 @@ async function validate(flags: ValidateFlags, session: Session): Promise<void> {
   }
   for (const problem of problems) session.out.line(problemText(problem, file))
   for (const note of config.notes) session.out.line(`${file}: note: ${note.key} ${note.message}`)
-  session.out.line(problems.length === 0 ? `${file} is valid` : `${file} has ${problems.length} problem(s)`)
+  session.out.line(
+    problems.length === 0 ? `${file} is valid` : `${file} has ${plural(problems.length, 'problem')}`,
+  )
 }
