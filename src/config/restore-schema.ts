@@ -5,6 +5,7 @@ import {
   choice,
   duration,
   flag,
+  id,
   ignored,
   instant,
   integer,
@@ -108,7 +109,7 @@ export const restoreSchema = z.strictObject(
     settle_ms: duration()
       .prefault('10s')
       .describe('How long the target log must be quiet before a batch of unknown outcome is judged.'),
-    restore_id: text().optional().describe('Name of the restore; else derived from backup, target and plan.'),
+    restore_id: id().optional().describe('Name of the restore; else derived from backup, target and plan.'),
     state_folder: text().optional().describe('Folder for the journal, when the archive cannot be written.'),
     dry_run: flag().prefault(false).describe('Plans and checks, changes nothing.'),
     dry_run_check_segments: flag().prefault(false).describe('A dry run also looks for every object.'),

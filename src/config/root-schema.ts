@@ -11,7 +11,7 @@ import {
   pitrTimestamp,
   triggeredBy,
 } from './validation-schema.ts'
-import { choice, ignored, text } from './values.ts'
+import { choice, id, ignored } from './values.ts'
 
 /** A whole configuration file. Which sections a command needs is checked afterwards, with the command's name in the message. */
 export const rootSchema = z.strictObject(
@@ -19,7 +19,7 @@ export const rootSchema = z.strictObject(
     mode: choice(['backup', 'restore'])
       .optional()
       .describe('What the file is for; a command for the other thing refuses it.'),
-    backup_id: text().min(1, 'expected a name').optional().describe('Name of the backup in the archive.'),
+    backup_id: id().optional().describe('Name of the backup in the archive.'),
     source: clusterSchema.optional().describe('The cluster to read from.'),
     target: clusterSchema.optional().describe('The cluster to write to.'),
     storage: storageSchema.optional().describe('Where the archive lives.'),

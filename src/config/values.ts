@@ -9,6 +9,13 @@ import { parseBytes, parseDuration, parseInstant } from './quantities.ts'
 /** Any text. */
 export const text = () => z.string('expected text')
 
+/** Name of a backup or a restore: a part of object keys. */
+export const id = () =>
+  text().regex(
+    /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/,
+    'expected 1 to 128 letters, digits, dots, hyphens and underscores, not beginning with a dot or a hyphen',
+  )
+
 /** True or false. */
 export const flag = () =>
   z
