@@ -25,6 +25,8 @@ export interface StoreCheckOptions {
   readonly clock?: Clock
 }
 
+const cleanUpRounds = 12
+
 /** All checks, in the order in which they are run. */
 export const storeChecks: readonly StoreCheck[] = [...objectChecks, ...listingChecks, ...writingChecks]
 
@@ -63,7 +65,7 @@ export async function checkStore(
       }
     }
   } finally {
-    const error = await cleanUp(store, root)
+    const error = await cleanUp(store, root, clock)
     if (error !== undefined) {
       record({ name: 'cleanup', promise: 'What the check made is removed.', ok: false, ms: 0, error })
     }
@@ -72,13 +74,22 @@ export async function checkStore(
 }
 
 /** Answers what went wrong. Not bound to the signal: an interrupted check cleans up as well. */
-async function cleanUp(store: ObjectStore, root: string): Promise<unknown> {
+async function cleanUp(store: ObjectStore, root: string, clock: Clock): Promise<unknown> {
+  const bench = { store, prefix: root, signal: new AbortController().signal }
   try {
-    const bench = { store, prefix: root, signal: new AbortController().signal }
-    await store.delete((await listAll(bench, '')).map((info) => info.key))
-    const left = await listAll(bench, '')
-    if (left.length === 0) return undefined
-    return new TidemarkError('STORAGE_UNSUPPORTED', `${left.length} objects below ${root} are still there`)
+    for (let round = 1; ; round++) {
+      const left = await listAll(bench, '')
+      if (left.length === 0) return undefined
+      if (round > cleanUpRounds) {
+        return new TidemarkError(
+          'STORAGE_UNSUPPORTED',
+          `${left.length} objects below ${root} cannot be removed`,
+        )
+      }
+      // A put that was interrupted may still arrive at the server: look again.
+      if (round > 1) await clock.sleep(250)
+      await store.delete(left.map((info) => info.key))
+    }
   } catch (error) {
     return error
   }

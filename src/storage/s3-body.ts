@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
+import { crc32c } from '@node-rs/crc32'
 import { piecesOf } from './bytes.ts'
 import type { Bytes } from './store.ts'
 
@@ -12,8 +13,17 @@ export function bodyOf(bytes: Bytes): Buffer | Readable {
   return Readable.from(pieces)
 }
 
+/** CRC-32C in base64, as S3 wants it. */
+export function crc32cOf(bytes: Bytes): string {
+  let sum = 0
+  for (const piece of piecesOf(bytes)) sum = crc32c(piece, sum)
+  const four = Buffer.alloc(4)
+  four.writeUInt32BE(sum)
+  return four.toString('base64')
+}
+
 /** SHA-256 in hexadecimal, as S3's signature wants it. */
-export function payloadHash(bytes: Bytes): string {
+export function sha256Of(bytes: Bytes): string {
   const hash = createHash('sha256')
   for (const piece of piecesOf(bytes)) hash.update(piece)
   return hash.digest('hex')

@@ -3,8 +3,8 @@ import { Agent as HttpsAgent } from 'node:https'
 import type * as Sdk from '@aws-sdk/client-s3'
 import { TidemarkError } from '../base/index.ts'
 import { sizeOf } from './bytes.ts'
-import { bodyOf, payloadHash } from './s3-body.ts'
-import { type S3Call, s3Error } from './s3-errors.ts'
+import { bodyOf, crc32cOf, sha256Of } from './s3-body.ts'
+import { refusesHeaders, type S3Call, s3Error } from './s3-errors.ts'
 import type { Bytes } from './store.ts'
 import { cleanPrefix, type S3Spec } from './store-spec.ts'
 
@@ -18,7 +18,6 @@ export interface S3Options extends Omit<S3Spec, 'backend'> {
 
 /** A request: what it is for, what it carries. */
 type Call = Omit<S3Call, 'url'> & {
-  readonly payload?: Bytes
   readonly signal: AbortSignal | undefined
 }
 
@@ -29,6 +28,21 @@ type Command<Input extends Sdk.ServiceInputTypes, Output extends Sdk.ServiceOutp
 
 const socketsAtOnce = 64
 
+/**
+ * What makes sure that bytes arrive as they were sent. `checksum`: a CRC-32C that the server checks, for Amazon and for
+ * endpoints without TLS. `signature`: the SHA-256 of the bytes is signed; ten times the work at both ends, for servers
+ * without TLS that know no checksums. `tls`: nothing more, for compatible servers, some of which refuse what they do not
+ * know.
+ */
+type Protection = 'checksum' | 'signature' | 'tls'
+
+/** The part of a request's input that carries bytes. */
+export interface Payload {
+  readonly Body: NonNullable<Sdk.PutObjectCommandInput['Body']>
+  readonly ContentLength: number
+  readonly ChecksumCRC32C?: string
+}
+
 /** The SDK's client for one bucket: settings that compatible servers take, and errors in our words. */
 export class S3Connection {
   readonly sdk: typeof Sdk
@@ -38,7 +52,10 @@ export class S3Connection {
   readonly url: string
   readonly #client: Sdk.S3Client
   readonly #agents: readonly (HttpAgent | HttpsAgent)[]
-  readonly #signPayload: boolean
+  readonly #plain: boolean
+  /** What the signature says of a body. The SDK by itself would hash every buffer, also where nothing needs it. */
+  readonly #hashes = new WeakMap<object, string>()
+  #protection: Protection
 
   private constructor(sdk: typeof Sdk, options: S3Options, environment: NodeJS.ProcessEnv) {
     const prefix = cleanPrefix(options.prefix ?? '')
@@ -47,7 +64,8 @@ export class S3Connection {
     this.bucket = options.bucket
     this.root = prefix === '' ? '' : `${prefix}/`
     this.url = `s3://${options.bucket}/${prefix}${endpoint ? `?endpoint=${endpoint}` : ''}`
-    this.#signPayload = endpoint?.startsWith('http:') ?? false
+    this.#protection = endpoint?.startsWith('https:') ? 'tls' : 'checksum'
+    this.#plain = endpoint?.startsWith('http:') ?? false
     const agent = { keepAlive: true, maxSockets: socketsAtOnce, scheduling: 'lifo' } as const
     const httpAgent = new HttpAgent(agent)
     const httpsAgent = new HttpsAgent(agent)
@@ -74,6 +92,16 @@ export class S3Connection {
         socketAcquisitionWarningTimeout: 2 ** 31 - 1,
       },
     })
+    this.#client.middlewareStack.add(
+      (next) => async (args) => {
+        const { input, request } = args
+        if ('Body' in input && input.Body && hasHeaders(request)) {
+          request.headers['x-amz-content-sha256'] = this.#hashes.get(Object(input.Body)) ?? 'UNSIGNED-PAYLOAD'
+        }
+        return await next(args)
+      },
+      { step: 'build', name: 'describePayload' },
+    )
   }
 
   static async open(options: S3Options, environment: NodeJS.ProcessEnv = process.env): Promise<S3Connection> {
@@ -86,12 +114,49 @@ export class S3Connection {
     Key: this.root + key,
   })
 
+  /** Whether parts and objects are sent with a checksum. */
+  get checksums(): boolean {
+    return this.#protection === 'checksum'
+  }
+
   /** The part of an input that carries bytes. */
-  body(bytes: Bytes): {
-    readonly Body: NonNullable<Sdk.PutObjectCommandInput['Body']>
-    readonly ContentLength: number
-  } {
-    return { Body: bodyOf(bytes), ContentLength: sizeOf(bytes) }
+  payload(bytes: Bytes): Payload {
+    const Body = bodyOf(bytes)
+    if (this.#protection === 'signature') this.#hashes.set(Body, sha256Of(bytes))
+    return { Body, ContentLength: sizeOf(bytes), ...(this.checksums && { ChecksumCRC32C: crc32cOf(bytes) }) }
+  }
+
+  /**
+   * Sends bytes. A server that refuses the checksum gets none any more: the error is then retriable. One that does not
+   * repeat it in its answer has not looked at it: from then on the bytes are signed, if there is no TLS.
+   */
+  async sendPayload(
+    command: Sdk.PutObjectCommand | Sdk.UploadPartCommand,
+    call: Call,
+    expected: (error: unknown) => boolean = () => false,
+  ): Promise<{ readonly ETag?: string | undefined }> {
+    const checked = command.input.ChecksumCRC32C !== undefined
+    const refused = (error: unknown) => checked && refusesHeaders(error)
+    const tolerated = (error: unknown) => refused(error) || expected(error)
+    try {
+      const answer =
+        command instanceof this.sdk.PutObjectCommand
+          ? await this.send(command, call, tolerated)
+          : await this.send(command, call, tolerated)
+      if (checked && answer.ChecksumCRC32C === undefined) this.#withoutChecksums()
+      return answer
+    } catch (error) {
+      if (!refused(error)) throw error
+      this.#withoutChecksums()
+      throw new TidemarkError(
+        'STORAGE_UNAVAILABLE',
+        `${this.url} takes no checksums: they are left off from now on`,
+        {
+          retriable: true,
+          details: { object: call.key },
+        },
+      )
+    }
   }
 
   /** Sends one request, once. An error is given in our words, except one that the caller expects: that comes as it is. */
@@ -100,7 +165,6 @@ export class S3Connection {
     call: Call,
     expected: (error: unknown) => boolean = () => false,
   ): Promise<Output> {
-    if (call.payload !== undefined) this.#describePayload(command, call.payload)
     return await this.guard(
       call,
       () => this.#client.send(command, call.signal ? { abortSignal: call.signal } : {}),
@@ -132,23 +196,13 @@ export class S3Connection {
     for (const agent of this.#agents) agent.destroy()
   }
 
-  /** Says what the signature covers. The SDK by itself would hash every buffer, also where TLS protects it already. */
-  #describePayload<Input extends Sdk.ServiceInputTypes, Output extends Sdk.ServiceOutputTypes>(
-    command: Command<Input, Output>,
-    payload: Bytes,
-  ): void {
-    const hash = this.#signPayload ? payloadHash(payload) : 'UNSIGNED-PAYLOAD'
-    command.middlewareStack.add(
-      (next) => async (args) => {
-        const { request } = args
-        if (typeof request === 'object' && request !== null && 'headers' in request) {
-          Object.assign(request.headers ?? {}, { 'x-amz-content-sha256': hash })
-        }
-        return await next(args)
-      },
-      { step: 'build', name: 'describePayload' },
-    )
+  #withoutChecksums(): void {
+    this.#protection = this.#plain ? 'signature' : 'tls'
   }
+}
+
+function hasHeaders(request: unknown): request is { readonly headers: Record<string, string> } {
+  return typeof request === 'object' && request !== null && 'headers' in request
 }
 
 async function loadSdk(): Promise<typeof Sdk> {

@@ -125,6 +125,14 @@ export function s3ErrorName(error: unknown): string | undefined {
   return error instanceof Error ? error.name : undefined
 }
 
+/** The server refuses a request for headers that it does not know. */
+export function refusesHeaders(error: unknown): boolean {
+  const status = statusOf(error)
+  if (status !== 400 && status !== 501) return false
+  const name = s3ErrorName(error) ?? ''
+  return ['NotImplemented', 'InvalidArgument', 'InvalidRequest', 'UnsupportedHeader'].includes(name)
+}
+
 /** HTTP status of the answer; undefined when there was none. */
 export function statusOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('$metadata' in error)) return undefined

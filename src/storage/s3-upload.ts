@@ -16,6 +16,7 @@ export class S3Upload implements PartUpload {
   readonly #connection: S3Connection
   readonly #key: string
   readonly #token = randomUUID()
+  readonly #checksums: (string | undefined)[] = []
   #begun: Promise<string> | undefined
   #completing = false
 
@@ -26,8 +27,8 @@ export class S3Upload implements PartUpload {
 
   async whole(pieces: readonly Buffer[], signal: AbortSignal): Promise<void> {
     const { sdk, target } = this.#connection
-    const command = new sdk.PutObjectCommand({ ...target(this.#key), ...this.#connection.body(pieces) })
-    await this.#connection.send(command, { ...this.#call(signal), payload: pieces })
+    const command = new sdk.PutObjectCommand({ ...target(this.#key), ...this.#connection.payload(pieces) })
+    await this.#connection.sendPayload(command, this.#call(signal))
   }
 
   async part(number: number, pieces: readonly Buffer[], signal: AbortSignal): Promise<string> {
@@ -37,13 +38,16 @@ export class S3Upload implements PartUpload {
       })
     }
     const { sdk, target } = this.#connection
+    const UploadId = await this.#begin(signal)
+    const payload = this.#connection.payload(pieces)
     const command = new sdk.UploadPartCommand({
       ...target(this.#key),
-      ...this.#connection.body(pieces),
-      UploadId: await this.#begin(signal),
+      ...payload,
+      UploadId,
       PartNumber: number,
     })
-    const { ETag } = await this.#connection.send(command, { ...this.#call(signal), payload: pieces })
+    const { ETag } = await this.#connection.sendPayload(command, this.#call(signal))
+    this.#checksums[number - 1] = payload.ChecksumCRC32C
     if (ETag === undefined) {
       throw new TidemarkError(
         'STORAGE_UNSUPPORTED',
@@ -60,7 +64,7 @@ export class S3Upload implements PartUpload {
     const command = new sdk.CompleteMultipartUploadCommand({
       ...target(this.#key),
       UploadId: await this.#begin(signal),
-      MultipartUpload: { Parts: tags.map((ETag, i) => ({ ETag, PartNumber: i + 1 })) },
+      MultipartUpload: { Parts: tags.map((ETag, i) => ({ ETag, PartNumber: i + 1, ...this.#checksum(i) })) },
     })
     try {
       await this.#connection.send(command, this.#call(signal))
@@ -96,6 +100,7 @@ export class S3Upload implements PartUpload {
     const command = new sdk.CreateMultipartUploadCommand({
       ...target(this.#key),
       Metadata: { 'tidemark-write': this.#token },
+      ...(this.#connection.checksums && { ChecksumAlgorithm: 'CRC32C' }),
     })
     const { UploadId } = await this.#connection.send(command, this.#call(signal))
     if (UploadId === undefined) {
@@ -112,6 +117,11 @@ export class S3Upload implements PartUpload {
     const call = { ...this.#call(signal), doing: `look up ${this.#key}`, writes: false }
     const { Metadata } = await this.#connection.send(new sdk.HeadObjectCommand(target(this.#key)), call)
     return Metadata?.['tidemark-write'] === this.#token
+  }
+
+  #checksum(part: number): { readonly ChecksumCRC32C?: string } {
+    const sum = this.#checksums[part]
+    return this.#connection.checksums && sum !== undefined ? { ChecksumCRC32C: sum } : {}
   }
 
   #call(signal: AbortSignal | undefined) {

@@ -20,9 +20,6 @@ const noBatches = ['NotImplemented', 'MethodNotAllowed', 'MissingContentMD5', 'I
 
 /**
  * Objects in a bucket of Amazon S3 or of a server that speaks its protocol. Atomic creation rests on `If-None-Match: *`.
- *
- * Request checksums beyond the signature are left off (many compatible servers refuse them). Over TLS the body is
- * protected by TLS; over plain HTTP it is covered by the signature.
  */
 export class S3Store implements ObjectStore {
   readonly url: string
@@ -46,13 +43,13 @@ export class S3Store implements ObjectStore {
     checkKey(key)
     const { sdk, target } = this.#connection
     try {
-      await this.#connection.send(
+      await this.#connection.sendPayload(
         new sdk.PutObjectCommand({
           ...target(key),
-          ...this.#connection.body(bytes),
+          ...this.#connection.payload(bytes),
           ...(options.ifAbsent === true && { IfNoneMatch: '*' }),
         }),
-        { doing: `write ${key}`, key, writes: true, payload: bytes, signal: options.signal },
+        { doing: `write ${key}`, key, writes: true, signal: options.signal },
         (error) => options.ifAbsent === true && (statusOf(error) === 412 || statusOf(error) === 409),
       )
       return true

@@ -9,6 +9,62 @@ const rounds = 12
 /** Objects written piece by piece, and writers that compete. */
 export const writingChecks: readonly StoreCheck[] = [
   {
+    name: 'signals',
+    promise:
+      'A call whose signal is aborted ends with the reason of the signal, and leaves no part of an object.',
+    async run(bench) {
+      const { store, prefix } = bench
+      const reason = new Error('stopped by the check')
+      const aborted = AbortSignal.abort(reason)
+      const bytes = distinctBytes(9_000_000)
+      await store.put(`${prefix}there`, bytes, { signal: bench.signal })
+      const calls: readonly (() => Promise<unknown>)[] = [
+        () => store.put(`${prefix}put`, bytes, { signal: aborted }),
+        () => store.put(`${prefix}put`, bytes, { signal: aborted, ifAbsent: true }),
+        () => store.create(`${prefix}created`, { signal: aborted }),
+        () => store.get(`${prefix}there`, { signal: aborted }),
+        () => store.read(`${prefix}there`, 0, Buffer.alloc(9), { signal: aborted }),
+        () => store.head(`${prefix}there`, { signal: aborted }),
+        () => store.delete([`${prefix}there`], { signal: aborted }),
+        async () => {
+          for await (const _ of store.list(prefix, { signal: aborted }));
+        },
+      ]
+      for (const [i, call] of calls.entries()) {
+        const got = await call().then(
+          () => undefined,
+          (error: unknown) => error,
+        )
+        expect(got === reason, `Call ${i + 1} with an aborted signal ends with ${String(got)}.`)
+      }
+      for (const wait of [0, 1, 2, 5, 10, 20]) {
+        const own = new AbortController()
+        const timer = setTimeout(() => own.abort(reason), wait)
+        await store.put(`${prefix}late`, bytes, { signal: own.signal }).catch((error: unknown) => {
+          if (error !== reason) throw error
+        })
+        clearTimeout(timer)
+        const info = await store.head(`${prefix}late`, { signal: bench.signal })
+        expect(
+          info === undefined || info.size === bytes.length,
+          `An interrupted put left ${info?.size} bytes.`,
+        )
+      }
+      const own = new AbortController()
+      const writer = await store.create(`${prefix}created`, { signal: own.signal })
+      await writer.write(bytes)
+      own.abort(reason)
+      const got = await writer.close().then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      expect(got === reason, `Closing a writer whose signal is aborted ends with ${String(got)}.`)
+      await writer.abort()
+      const names = (await listAll(bench, '')).map((info) => info.key.slice(prefix.length))
+      expect(!names.includes('created'), 'A writer whose signal is aborted left its object.')
+    },
+  },
+  {
     name: 'big-object',
     promise: 'An object of many megabytes, written in pieces of any size from reused memory, is whole.',
     async run({ store, prefix, signal }) {
@@ -145,62 +201,6 @@ export const writingChecks: readonly StoreCheck[] = [
           'After a race the object is not the one of the winner.',
         )
       }
-    },
-  },
-  {
-    name: 'signals',
-    promise:
-      'A call whose signal is aborted ends with the reason of the signal, and leaves no part of an object.',
-    async run(bench) {
-      const { store, prefix } = bench
-      const reason = new Error('stopped by the check')
-      const aborted = AbortSignal.abort(reason)
-      const bytes = distinctBytes(9_000_000)
-      await store.put(`${prefix}there`, bytes, { signal: bench.signal })
-      const calls: readonly (() => Promise<unknown>)[] = [
-        () => store.put(`${prefix}put`, bytes, { signal: aborted }),
-        () => store.put(`${prefix}put`, bytes, { signal: aborted, ifAbsent: true }),
-        () => store.create(`${prefix}created`, { signal: aborted }),
-        () => store.get(`${prefix}there`, { signal: aborted }),
-        () => store.read(`${prefix}there`, 0, Buffer.alloc(9), { signal: aborted }),
-        () => store.head(`${prefix}there`, { signal: aborted }),
-        () => store.delete([`${prefix}there`], { signal: aborted }),
-        async () => {
-          for await (const _ of store.list(prefix, { signal: aborted }));
-        },
-      ]
-      for (const [i, call] of calls.entries()) {
-        const got = await call().then(
-          () => undefined,
-          (error: unknown) => error,
-        )
-        expect(got === reason, `Call ${i + 1} with an aborted signal ends with ${String(got)}.`)
-      }
-      for (const wait of [0, 1, 2, 5, 10, 20]) {
-        const own = new AbortController()
-        const timer = setTimeout(() => own.abort(reason), wait)
-        await store.put(`${prefix}late`, bytes, { signal: own.signal }).catch((error: unknown) => {
-          if (error !== reason) throw error
-        })
-        clearTimeout(timer)
-        const info = await store.head(`${prefix}late`, { signal: bench.signal })
-        expect(
-          info === undefined || info.size === bytes.length,
-          `An interrupted put left ${info?.size} bytes.`,
-        )
-      }
-      const own = new AbortController()
-      const writer = await store.create(`${prefix}created`, { signal: own.signal })
-      await writer.write(bytes)
-      own.abort(reason)
-      const got = await writer.close().then(
-        () => undefined,
-        (error: unknown) => error,
-      )
-      expect(got === reason, `Closing a writer whose signal is aborted ends with ${String(got)}.`)
-      await writer.abort()
-      const names = (await listAll(bench, '')).map((info) => info.key.slice(prefix.length))
-      expect(!names.includes('created'), 'A writer whose signal is aborted left its object.')
     },
   },
 ]
