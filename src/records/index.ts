@@ -1,3 +1,31 @@
+/**
+ * records: Kafka record batches in memory, and the records in them. Pure: no I/O, no clock, nothing is remembered
+ * from one call to the next.
+ *
+ * A batch is named by a buffer and the position of its first byte, and is read in place. The usual way through a
+ * fetch response, without a record being decoded:
+ *
+ *     convertLegacy(buffer, start, end)                 only where formats 0 and 1 are found
+ *     checkCrcs(buffer, start, end)                     the bytes are those that were written
+ *     { kept } = dropAborted(buffer, start, end, list)  READ_COMMITTED, by header
+ *     survey(buffer, from, to)                          what an index wants to know of them
+ *
+ * and out again:
+ *
+ *     for at of batches(buffer, start, end):
+ *       reason = needsRecode(buffer, at)
+ *       none:     rewriteForProduce(buffer, at, stamp)             in place, records untouched
+ *       control:  left out
+ *       else:     encodeBatches(decodeBatch(buffer, at), …) → rewriteForProduce
+ *
+ * `batchEnd` is the only step from one batch to the next: what it has passed is whole and sane enough for the accessors
+ * (`header.*`), which check nothing. Hot loops read offsets with `header.…Number`. `RecordCursor` walks records without making objects,
+ * for times and headers.
+ *
+ * Rubbish is answered with RECORD_CORRUPT that names offset and place, in bounded time and memory. It does not promise: that a
+ * batch is what was written, unless `checkCrcs` was asked; that the bytes before a batch's attributes are (no CRC covers them);
+ * the same compressed bytes from another version of a codec's library. Views share the memory of their batch: copy what must outlive it.
+ */
 export {
   type AbortedProducer,
   type ByteRange,
@@ -22,4 +50,5 @@ export {
   type RecodeReason,
   rewriteForProduce,
 } from './rewrite.ts'
+export { varintSize, varlongSize, writeVarint, writeVarlong } from './varint.ts'
 export { batchEnd, batches, type Survey, survey } from './walk.ts'

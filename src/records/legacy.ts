@@ -1,5 +1,5 @@
 import { type ErrorDetails, isTidemarkError } from '../base/index.ts'
-import { codecId, magic } from './batch-header.ts'
+import { baseOffset, codecId, lastOffset, magic } from './batch-header.ts'
 import { type CodecName, codecName, decompress } from './codecs.ts'
 import { corrupt } from './corrupt.ts'
 import { encodeBatch } from './encode.ts'
@@ -12,6 +12,8 @@ type PlainRecord = EncodableRecord & { readonly offset: bigint }
 
 /** Uncompressed messages are gathered into batches of about this many bytes. */
 const GATHER_BYTES = 64 * 1024
+/** Largest distance of two offsets in a batch: its deltas have 31 bits. */
+const WIDEST_SPAN = 0x7fff_fffen
 
 /**
  * The same records as format 2: every message of formats 0 and 1 in [`start`, `end`) becomes part of a batch, batches of
@@ -26,13 +28,19 @@ export function convertLegacy(buffer: Buffer, start: number, end: number, place?
   const done: Buffer[] = []
   let gathered: PlainRecord[] = []
   let gatheredFrom = start
+  let last = -1n
   const flush = () => {
     if (gathered.length > 0) done.push(encodeBatch(gathered, { codec: 'none', offsets: 'keep' }))
     gathered = []
   }
   for (const at of batches(buffer, start, end, { complete: true, ...(place && { place }) })) {
     const next = batchEnd(buffer, at, end, place) ?? end
-    if (magic(buffer, at) === 2) {
+    if (baseOffset(buffer, at) <= last) {
+      throw corrupt(buffer, at, `what comes before it ends at offset ${last}`, place)
+    }
+    const batch = magic(buffer, at) === 2
+    last = batch ? lastOffset(buffer, at) : baseOffset(buffer, at)
+    if (batch) {
       flush()
       done.push(buffer.subarray(at, next))
       continue
@@ -44,9 +52,8 @@ export function convertLegacy(buffer: Buffer, start: number, end: number, place?
       done.push(convertSet(buffer, at, message, place))
       continue
     }
-    const before = gathered.at(-1)
-    if (before && (next - gatheredFrom > GATHER_BYTES || message.offset - before.offset > GATHER_BYTES))
-      flush()
+    const [first] = gathered
+    if (first && (next - gatheredFrom > GATHER_BYTES || message.offset - first.offset > WIDEST_SPAN)) flush()
     if (gathered.length === 0) gatheredFrom = at
     gathered.push(message)
   }
@@ -81,7 +88,9 @@ function convertSet(
   let previous = -1n
   for (const message of inner) {
     const offset = message.offset + shift
-    if (offset <= previous) throw corrupt(buffer, at, 'its inner offsets do not grow', place)
+    if (offset <= previous || last.offset + shift - offset > WIDEST_SPAN) {
+      throw corrupt(buffer, at, 'its inner offsets do not grow, or lie too far apart', place)
+    }
     previous = offset
     const timestamp = outer.logAppendTime && message.magic === 1 ? outer.timestamp : message.timestamp
     records.push({ offset, timestamp, key: message.key, value: message.value })
