@@ -1,0 +1,124 @@
+import { invariant } from '../../base/index.ts'
+import type { LandedBatch, PartitionProducer } from '../../kafka/index.ts'
+import type { MapBuilder } from '../../offsets/index.ts'
+import type { SourceRun } from '../recode/source-runs.ts'
+import type { LandedState } from '../state/journal-types.ts'
+import type { RateLimit } from './rate-limit.ts'
+
+/** A batch of the stream, ready to be sent. */
+export interface StreamBatch {
+  readonly buffer: Buffer
+  readonly start: number
+  readonly end: number
+  readonly records: number
+  readonly runs: readonly SourceRun[]
+  /** Called once, when the memory is no longer needed. */
+  readonly release: (() => void) | undefined
+}
+
+export interface OutputOptions {
+  readonly producer: PartitionProducer
+  readonly limit: RateLimit
+  readonly signal: AbortSignal
+  /** The map of one input into this partition. */
+  readonly map: (input: number) => MapBuilder
+  /** What the journal knows to have landed. */
+  readonly landed: LandedState
+  /** Records of the stream before the journalled cursor, from which the stream is read again. */
+  readonly emitted: bigint
+  /** Our batches found behind what the journal knows, in order. */
+  readonly recovered: readonly LandedBatch[]
+  /** Told of every stretch that is now known to lie in the log. */
+  readonly onLanded: (records: number, bytes: number, runs: readonly SourceRun[]) => void
+}
+
+/**
+ * One target partition's end of a lane. The front of the stream that has landed already is paired with what was found there; the
+ * rest is sent. All landings go into the maps.
+ */
+export class OutputPartition {
+  readonly producer: PartitionProducer
+  readonly #options: OutputOptions
+  /** Records to be passed over because the journal's maps hold them. */
+  #known: number
+  /** Where further records of the stream were found, in order. */
+  readonly #found: { target: bigint; count: number }[]
+  #foundAt = 0
+  #ahead: number
+  #records: bigint
+  #next: bigint
+
+  constructor(options: OutputOptions) {
+    this.#options = options
+    this.producer = options.producer
+    this.#records = options.landed.records
+    this.#next = options.landed.next
+    this.#known = Number(options.landed.records - options.emitted)
+    invariant(this.#known >= 0, 'the journal counts fewer records landed than handed out')
+    this.#found = options.recovered.map((b) => ({ target: b.baseOffset, count: b.records }))
+    this.#ahead = this.#known + this.#found.reduce((sum, { count }) => sum + count, 0)
+  }
+
+  /** How many records at the front of the stream must not be sent: they have landed. */
+  get ahead(): number {
+    return this.#ahead
+  }
+
+  get landed(): LandedState {
+    return { records: this.#records, next: this.#next, epoch: this.producer.epoch }
+  }
+
+  /** Takes note of records at the front of the stream that have landed: at most {@link ahead} of them. */
+  pass(runs: readonly SourceRun[]): void {
+    for (const run of runs) {
+      let { offset, count } = run
+      invariant(count <= this.#ahead, 'more records are passed over than have landed')
+      this.#ahead -= count
+      const known = Math.min(count, this.#known)
+      this.#known -= known
+      offset += BigInt(known)
+      count -= known
+      while (count > 0) {
+        const found = this.#found[this.#foundAt]
+        invariant(found !== undefined, 'what was found ends before what was counted')
+        const part = Math.min(count, found.count)
+        this.#note({ input: run.input, offset, count: part }, found.target)
+        found.target += BigInt(part)
+        found.count -= part
+        if (found.count === 0) this.#foundAt++
+        offset += BigInt(part)
+        count -= part
+      }
+    }
+  }
+
+  /** Sends a batch; resolves when there is room for another. Rejects when the partition has failed for good. */
+  async send(batch: StreamBatch): Promise<void> {
+    const { limit, signal, onLanded } = this.#options
+    const size = batch.end - batch.start
+    const { runs, records } = batch
+    if (!limit.unlimited) await limit.take(size, records, signal)
+    else if (signal.aborted) signal.throwIfAborted()
+    await this.producer.send({
+      buffer: batch.buffer,
+      start: batch.start,
+      end: batch.end,
+      records,
+      landed: (baseOffset) => {
+        let target = baseOffset
+        for (const run of runs) {
+          this.#note(run, target)
+          target += BigInt(run.count)
+        }
+        batch.release?.()
+        onLanded(records, size, runs)
+      },
+    })
+  }
+
+  #note(run: SourceRun, target: bigint): void {
+    this.#options.map(run.input).append(run.offset, target, run.count)
+    this.#records += BigInt(run.count)
+    this.#next = target + BigInt(run.count)
+  }
+}

@@ -1,0 +1,68 @@
+import { varintSize, writeVarint } from '../../records/index.ts'
+
+/** The headers that say where a restored record came from. Values are decimal text, that of the cluster its name. */
+export const trackingHeaderNames = Object.freeze({
+  offset: 'x-kafka-backup-offset',
+  partition: 'x-kafka-backup-partition',
+  cluster: 'x-kafka-backup-cluster',
+  timestamp: 'x-kafka-backup-timestamp',
+})
+
+/** How many of them a record gets. */
+export const TRACKING_HEADERS = 4
+
+const PREFIX = Buffer.from('x-kafka-backup-')
+const SUFFIXES = Object.values(trackingHeaderNames).map((name) => Buffer.from(name.slice(PREFIX.length)))
+
+/** Whether the bytes [`start`, `end`) are the name of a tracking header. */
+export function isTrackingHeader(bytes: Buffer, start: number, end: number): boolean {
+  const length = end - start
+  if (length <= PREFIX.length || bytes[start] !== 0x78) return false
+  if (bytes.compare(PREFIX, 0, PREFIX.length, start, start + PREFIX.length) !== 0) return false
+  const from = start + PREFIX.length
+  return SUFFIXES.some((s) => end - from === s.length && bytes.compare(s, 0, s.length, from, end) === 0)
+}
+
+/** Writes the tracking headers of one source partition's records as they are encoded in a record. */
+export class TrackingHeaders {
+  readonly #offsetKey = encodedField(Buffer.from(trackingHeaderNames.offset))
+  readonly #timestampKey = encodedField(Buffer.from(trackingHeaderNames.timestamp))
+  /** Partition and cluster, keys and values: the same for all records. */
+  readonly #constant: Buffer
+
+  constructor(partition: number, cluster: string) {
+    this.#constant = Buffer.concat(
+      [trackingHeaderNames.partition, String(partition), trackingHeaderNames.cluster, cluster].map((text) =>
+        encodedField(Buffer.from(text)),
+      ),
+    )
+  }
+
+  /** Bytes that {@link write} takes at most. */
+  get room(): number {
+    return this.#offsetKey.length + this.#constant.length + this.#timestampKey.length + 2 * 24
+  }
+
+  /** Writes all four at `at`, in the order offset, partition, cluster, timestamp; answers the byte after them. */
+  write(target: Buffer, at: number, offset: number | bigint, timestamp: number | bigint): number {
+    let to = at + this.#offsetKey.copy(target, at)
+    to = writeDecimal(target, to, offset)
+    to += this.#constant.copy(target, to)
+    to += this.#timestampKey.copy(target, to)
+    return writeDecimal(target, to, timestamp)
+  }
+}
+
+/** A value field holding a decimal number. */
+function writeDecimal(target: Buffer, at: number, value: number | bigint): number {
+  const text = value.toString()
+  // A length below 64 is one byte.
+  target[at] = text.length << 1
+  return at + 1 + target.write(text, at + 1, 'latin1')
+}
+
+function encodedField(bytes: Buffer): Buffer {
+  const field = Buffer.alloc(varintSize(bytes.length) + bytes.length)
+  bytes.copy(field, writeVarint(field, 0, bytes.length))
+  return field
+}
