@@ -4,18 +4,18 @@ import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /**
- * Starts a JVM under a watcher that ends it when this process is gone, however it ends: the watcher's standard input
- * is a pipe from here, which closes with us. Prints the JVM's pid first.
+ * Starts a program under a watcher that ends it when this process is gone, however it ends: the watcher's standard
+ * input is a pipe from here, which closes with us. Prints the program's pid first.
  */
 const watcher = `
 log=$1; shift 1
 exec 3<&0
-java "$@" >>"$log" 2>&1 </dev/null 3<&- &
-jvm=$!
-echo $jvm
-( cat <&3 >/dev/null; kill -9 $jvm 2>/dev/null ) >/dev/null 2>&1 &
+"$@" >>"$log" 2>&1 </dev/null 3<&- &
+program=$!
+echo $program
+( cat <&3 >/dev/null; kill -9 $program 2>/dev/null ) >/dev/null 2>&1 &
 exec 3<&-
-wait $jvm
+wait $program
 `
 
 export interface JavaProcess {
@@ -27,15 +27,25 @@ export interface JavaProcess {
 }
 
 /** Starts `java …arguments`, output to `log`. */
-export async function startJava(javaArguments: readonly string[], log: string): Promise<JavaProcess> {
-  const child: ChildProcess = spawn('sh', ['-c', watcher, 'sh', log, ...javaArguments], {
+export function startJava(javaArguments: readonly string[], log: string): Promise<JavaProcess> {
+  return startServer(['java', ...javaArguments], log)
+}
+
+/** Starts a program that ends with this process; output to `log`. */
+export async function startServer(
+  command: readonly string[],
+  log: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<JavaProcess> {
+  const child: ChildProcess = spawn('sh', ['-c', watcher, 'sh', log, ...command], {
     stdio: ['pipe', 'pipe', 'ignore'],
+    env: { ...process.env, ...env },
   })
   const gone = once(child, 'exit')
   child.stdin?.on('error', () => {})
   const pid = await new Promise<number>((resolve, reject) => {
     child.once('error', reject)
-    child.once('exit', () => reject(new Error('The watcher of a broker ended at once')))
+    child.once('exit', () => reject(new Error('The watcher of a server ended at once')))
     child.stdout?.once('data', (data: Buffer) => resolve(Number(data.toString().trim())))
   })
   child.stdout?.destroy()
@@ -53,7 +63,7 @@ export async function startJava(javaArguments: readonly string[], log: string): 
       }
     },
     async ended() {
-      // Unreferenced until now, so that a forgotten broker never keeps a test process alive.
+      // Unreferenced until now, so that a forgotten server never keeps a test process alive.
       child.ref()
       await gone
     },
@@ -64,7 +74,7 @@ export async function startJava(javaArguments: readonly string[], log: string): 
 export async function waitForPort(port: number, java: JavaProcess, ms = 120_000): Promise<void> {
   const until = performance.now() + ms
   while (performance.now() < until) {
-    if (java.exited) throw new Error(`The broker on port ${port} ended while starting`)
+    if (java.exited) throw new Error(`The server on port ${port} ended while starting`)
     if (await answers(port)) return
     await delay(50)
   }

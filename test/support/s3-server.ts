@@ -1,0 +1,105 @@
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { StoreSpec } from '../../src/storage/index.ts'
+import { guardFolder, startServer, waitForPort } from './broker-process.ts'
+import { freePort } from './free-port.ts'
+import { goProgram } from './go-program.ts'
+
+/** Path of the S3 server's program, built when first asked for. */
+export function s3ServerProgram(): Promise<string> {
+  return goProgram({
+    name: 'versitygw',
+    package: 'github.com/versity/versitygw/cmd/versitygw',
+    version: 'v1.8.0',
+  })
+}
+
+/** A running S3 server with buckets as folders. */
+export interface S3Server extends AsyncDisposable {
+  readonly port: number
+  /** `http://127.0.0.1:port`. */
+  readonly endpoint: string
+  /** Variables that give a program the server's keys. */
+  readonly env: Readonly<Record<'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY' | 'AWS_REGION', string>>
+  /** Makes an empty bucket. */
+  bucket(name: string): Promise<void>
+  /** What opens a bucket, keys included; `endpoint` to go through something in front. */
+  spec(bucket: string, more?: { readonly prefix?: string; readonly endpoint?: string }): S3ServerSpec
+  /** URL for a command line; the keys come from `env`. */
+  url(bucket: string, prefix?: string): string
+  /** Folder in which the server keeps the objects of a bucket as files. */
+  folder(bucket: string): string
+  /** SIGKILL; `start` brings it back with its data on the same port. */
+  kill(): Promise<void>
+  start(): Promise<void>
+}
+
+/** A {@link StoreSpec} of an S3 bucket. */
+export type S3ServerSpec = Extract<StoreSpec, { backend: 's3' }>
+
+/** Options of {@link startS3Server}. */
+export interface S3ServerOptions {
+  /** More arguments for the server's storage backend. */
+  readonly backend?: readonly string[]
+}
+
+const keys = { accessKeyId: 'tidemark-test', secretAccessKey: 'only-for-tests-on-loopback' } as const
+
+/** Starts a real S3 server (versitygw) on a free port, with a folder of its own that goes with it. */
+export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
+  const program = await s3ServerProgram()
+  const folder = await mkdtemp(join(tmpdir(), 'tidemark-s3-'))
+  const guard = guardFolder(folder)
+  const data = join(folder, 'data')
+  const log = join(folder, 'server.log')
+  await mkdir(data)
+  const port = await freePort()
+  const launch = async () => {
+    const backend = ['posix', ...(options.backend ?? []), data]
+    const server = await startServer(
+      [program, '--quiet', '--keep-alive', '--port', `127.0.0.1:${port}`, ...backend],
+      log,
+      { ROOT_ACCESS_KEY: keys.accessKeyId, ROOT_SECRET_KEY: keys.secretAccessKey },
+    )
+    try {
+      await waitForPort(port, server, 30_000)
+    } catch (cause) {
+      server.signal('SIGKILL')
+      throw new Error(`The S3 server did not start: ${await readFile(log, 'utf8').catch(() => '')}`, {
+        cause,
+      })
+    }
+    return server
+  }
+  let server = await launch()
+  const endpoint = `http://127.0.0.1:${port}`
+  const stop = async () => {
+    server.signal('SIGKILL')
+    await server.ended()
+  }
+  return {
+    port,
+    endpoint,
+    env: {
+      AWS_ACCESS_KEY_ID: keys.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+      AWS_REGION: 'us-east-1',
+    },
+    async bucket(name) {
+      await mkdir(join(data, name))
+    },
+    spec: (bucket, more = {}) => ({ backend: 's3', bucket, region: 'us-east-1', endpoint, ...keys, ...more }),
+    url: (bucket, prefix = '') => `s3://${bucket}/${prefix}?endpoint=${endpoint}&region=us-east-1`,
+    folder: (bucket) => join(data, bucket),
+    kill: stop,
+    async start() {
+      server = await launch()
+    },
+    async [Symbol.asyncDispose]() {
+      await stop()
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+      guard[Symbol.dispose]()
+    },
+  }
+}
