@@ -13,11 +13,40 @@
  * that consumers which use `assign()` and never commit are noticed at all; positions of share groups, which are not
  * committed offsets.
  */
+export { type ApplyOptions, applyPlan } from './apply/apply-plan.ts'
+export type { ApplyReport, EntryOutcome, GroupOutcome } from './apply/apply-report.ts'
+export type { PositionsCluster } from './apply/cluster.ts'
+export { readLogs, readTarget, type TargetState } from './apply/read-target.ts'
+export type { SnapshotPlace, SnapshotStore } from './apply/snapshot.ts'
 export { MapBuilder } from './map/map-builder.ts'
 export { decodePartitionMap, encodePartitionMap } from './map/map-codec.ts'
+export { MAP_CSV_COLUMNS, mapSetToCsv } from './map/map-csv.ts'
+export { LISTED_RANGES, type ListOptions, mapSetFromJson, mapSetToJson } from './map/map-json.ts'
 export { MapSet, type MapSetOrigin } from './map/map-set.ts'
+export { decodeMapSet, encodeMapSet, loadMapSet, type MapStore, saveMapSet } from './map/map-set-file.ts'
 export { type MapBounds, type MapIdentity, type MappedRecord, PartitionMap } from './map/partition-map.ts'
 export type { Run } from './map/run-blocks.ts'
+export { type BackupPlanOptions, planFromBackup } from './plan/from-backup.ts'
+export { isTranslationMark } from './plan/mark.ts'
+export type {
+  CurrentPosition,
+  Plan,
+  PlanAction,
+  PlanEntry,
+  PlanKind,
+  PlanNotice,
+  PlanOrigin,
+  SourcePosition,
+} from './plan/plan.ts'
+export { planFromJson, planToJson } from './plan/plan-file.ts'
+export {
+  type LogTable,
+  makePlan,
+  type PlanInput,
+  type RangePolicy,
+  type WantedPosition,
+} from './plan/planner.ts'
+export { type GroupSelection, type SelectedGroups, selectGroups } from './plan/select-groups.ts'
 export { absenceFromIndex } from './translate/absence.ts'
 export {
   type MergedTranslation,

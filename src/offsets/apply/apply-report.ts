@@ -1,0 +1,34 @@
+import type { TidemarkError } from '../../base/index.ts'
+import type { PlanEntry } from '../plan/plan.ts'
+
+/** What became of one entry: `set` was committed and read back. */
+export type EntryOutcome =
+  | { readonly entry: PlanEntry; readonly outcome: 'set' | 'kept' | 'skipped' }
+  | { readonly entry: PlanEntry; readonly outcome: 'failed' | 'refused'; readonly error: TidemarkError }
+
+/** What became of one group. */
+export interface GroupOutcome {
+  readonly group: string
+  /**
+   * `done`: every position of the plan is in place. `partial`: some are. `failed`: none of those to be set is.
+   * `refused`: the group was left alone.
+   */
+  readonly outcome: 'done' | 'partial' | 'failed' | 'refused'
+  readonly entries: readonly EntryOutcome[]
+  /** Ms from the commit request to its answer; undefined when nothing was to be committed. */
+  readonly commitMs: number | undefined
+  /** When the target forgets the positions unless a consumer joins before: ms since the epoch. Undefined when not known or nothing is kept. */
+  readonly expires: number | undefined
+}
+
+export interface ApplyReport {
+  readonly clusterId: string
+  readonly planHash: string
+  /** Undefined when no snapshot was asked for, or nothing was to be set. */
+  readonly snapshotId: string | undefined
+  readonly groups: readonly GroupOutcome[]
+  /** Partitions by outcome. */
+  readonly counts: Readonly<Record<EntryOutcome['outcome'], number>>
+  /** How long the target keeps positions of a group without members, in minutes; undefined when it may not be read. */
+  readonly retentionMinutes: number | undefined
+}

@@ -1,0 +1,14 @@
+import type { Cluster } from '../../kafka/index.ts'
+
+/** What applying a plan needs of a cluster. */
+export type PositionsCluster = Pick<
+  Cluster,
+  | 'clusterId'
+  | 'listGroups'
+  | 'describeGroups'
+  | 'fetchPositions'
+  | 'commitPositions'
+  | 'topics'
+  | 'listOffsets'
+  | 'brokerConfig'
+>

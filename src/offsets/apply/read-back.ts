@@ -1,0 +1,53 @@
+import { TidemarkError } from '../../base/index.ts'
+import type { Position } from '../../kafka/index.ts'
+import type { PlanEntry } from '../plan/plan.ts'
+import { place, sameMetadata } from '../plan/planner.ts'
+import type { PositionsCluster } from './cluster.ts'
+
+/** Says how what the target holds differs from an entry; undefined where it does not. */
+export type ReadBack = (entry: PlanEntry) => TidemarkError | undefined
+
+/** Reads the positions of groups after their commits. Never rejects: what could not be read is a problem of each entry. */
+export async function readBack(
+  groups: readonly string[],
+  cluster: PositionsCluster,
+  signal: AbortSignal | undefined,
+): Promise<ReadBack> {
+  const read = new Map<string, ReadonlyMap<string, Position>>()
+  const unread = new Map<string, Error>()
+  try {
+    const { done, failed } =
+      groups.length === 0
+        ? { done: [], failed: [] }
+        : await cluster.fetchPositions(groups, signal ? { signal } : {})
+    for (const { group, positions } of done) {
+      read.set(
+        group,
+        new Map(positions.map((position) => [place(position.topic, position.partition), position])),
+      )
+    }
+    for (const { item, error } of failed) unread.set(item, error)
+  } catch (error) {
+    for (const group of groups) unread.set(group, error instanceof Error ? error : new Error(String(error)))
+  }
+  return (entry) => {
+    const { group, topic, partition, target, metadata } = entry
+    const where = `The position of '${group}' in ${topic}/${partition}`
+    const details = { group, topic, partition }
+    const failure = unread.get(group)
+    if (failure) {
+      const message = `${where} was committed but could not be read back: ${failure.message}`
+      return new TidemarkError('POSITION_NOT_KEPT', message, { cause: failure, details })
+    }
+    const now = read.get(group)?.get(place(topic, partition))
+    if (now?.offset === target && sameMetadata(now?.metadata ?? null, metadata)) return undefined
+    const message =
+      now?.offset === target
+        ? `${where} was set to ${target}, but its metadata reads back differently`
+        : `${where} was set to ${target} but reads back as ${now?.offset ?? 'none'}`
+    return new TidemarkError('POSITION_NOT_KEPT', message, {
+      details,
+      hint: 'Something else commits for the group: stop it, then run the command again.',
+    })
+  }
+}

@@ -1,0 +1,182 @@
+import { type Clock, TidemarkError } from '../../base/index.ts'
+import type { GroupDescription, GroupPositions } from '../../kafka/index.ts'
+import type { Plan, PlanEntry } from '../plan/plan.ts'
+import { outOfRangeError, place, rangeSentence } from '../plan/planner.ts'
+import { type LogBounds, withinLog } from '../translate/translation.ts'
+import type { PositionsCluster } from './cluster.ts'
+import { readLogs } from './read-target.ts'
+
+/** Why a group is not touched. */
+export interface Refusal {
+  readonly group: string
+  readonly error: TidemarkError
+}
+
+export interface CheckOptions {
+  readonly signal?: AbortSignal
+  readonly clock: Clock
+  /** Ms between the two reads that tell whether a position moves. */
+  readonly watchMs: number
+  /** Whether a position may have moved since the plan was made. */
+  readonly allowMoved: boolean
+}
+
+/** What the checks saw of the groups that are to be changed. */
+export interface Checked {
+  readonly refusals: readonly Refusal[]
+  readonly positions: ReadonlyMap<string, GroupPositions>
+}
+
+/**
+ * Looks for reasons not to apply a plan: entries that the planner refused, groups with members, positions that moved
+ * since the plan was made, logs that no longer hold the target, positions that move now (consumers that use `assign()`
+ * show in no other way).
+ */
+export async function checkGroups(
+  plan: Plan,
+  groups: readonly string[],
+  cluster: PositionsCluster,
+  options: CheckOptions,
+): Promise<Checked> {
+  const refusals = new Map<string, TidemarkError>()
+  const refuse = (group: string, error: TidemarkError) => {
+    if (!refusals.has(group)) refusals.set(group, error)
+  }
+  for (const entry of plan.entries) if (entry.action === 'REFUSE') refuse(entry.group, refusedEntry(entry))
+
+  const wanted = new Set(groups)
+  const listed = (await cluster.listGroups()).filter(({ group }) => wanted.has(group))
+  const described = await cluster.describeGroups(listed)
+  for (const description of described.done) {
+    if (description.members.length > 0) refuse(description.group, activeMembers(description))
+  }
+  for (const { item, error } of described.failed) refuse(item, asTidemark(error, item))
+
+  const setting = plan.entries.filter(({ action }) => action === 'SET')
+  const topics = [...new Set(setting.map(({ topic }) => topic))]
+  const logs = await readLogs(cluster, topics, options.signal ? { signal: options.signal } : {})
+  for (const entry of setting) {
+    const outside = outsideLog(entry, logs.get(entry.topic)?.get(entry.partition))
+    if (outside) refuse(entry.group, outside)
+  }
+
+  const before = await read(cluster, groups, options.signal)
+  for (const [group, error] of before.failed) refuse(group, error)
+  if (!options.allowMoved) {
+    for (const entry of plan.entries) {
+      const now = before.positions.get(entry.group)
+      if ((entry.action !== 'SET' && entry.action !== 'KEEP') || now === undefined) continue
+      const moved = movedSincePlan(entry, now)
+      if (moved) refuse(entry.group, moved)
+    }
+  }
+
+  await options.clock.sleep(options.watchMs, options.signal)
+  const after = await read(cluster, groups, options.signal)
+  for (const [group, error] of after.failed) refuse(group, error)
+  for (const [group, now] of after.positions) {
+    const earlier = before.positions.get(group)
+    const moving = earlier && firstDifference(earlier, now)
+    if (moving) refuse(group, positionMoves(group, moving))
+  }
+  return {
+    refusals: [...refusals].map(([group, error]) => ({ group, error })),
+    positions: after.positions,
+  }
+}
+
+async function read(cluster: PositionsCluster, groups: readonly string[], signal: AbortSignal | undefined) {
+  const { done, failed } = await cluster.fetchPositions(groups, signal ? { signal } : {})
+  return {
+    positions: new Map(done.map((group) => [group.group, group])),
+    failed: failed.map(({ item, error }) => [item, asTidemark(error, item)] as const),
+  }
+}
+
+function refusedEntry(entry: PlanEntry): TidemarkError {
+  if (entry.kind !== 'unreadable') return outOfRangeError(entry)
+  return new TidemarkError('BROKER_ERROR', entry.reason, { details: { group: entry.group } })
+}
+
+/** The log may have changed since the plan was made: retention, a topic deleted and created again. */
+function outsideLog(entry: PlanEntry, log: LogBounds | undefined): TidemarkError | undefined {
+  if (log === undefined) {
+    return new TidemarkError(
+      'PLAN_STALE',
+      `The target has no partition ${entry.topic}/${entry.partition} any more`,
+      {
+        hint: 'Make the plan again, look at it, and apply that.',
+        details: { group: entry.group, topic: entry.topic, partition: entry.partition },
+      },
+    )
+  }
+  const { outOfRange } = entry.target === undefined ? {} : withinLog(entry.target, log)
+  if (outOfRange === undefined) return undefined
+  return outOfRangeError({ ...entry, reason: rangeSentence(entry.partition, outOfRange, log) })
+}
+
+function activeMembers({ group, members }: GroupDescription): TidemarkError {
+  const shown = members.slice(0, 10).map(({ clientId, host }) => `${clientId} at ${host}`)
+  const rest = members.length > shown.length ? ` and ${members.length - shown.length} more` : ''
+  return new TidemarkError(
+    'GROUP_ACTIVE',
+    `Consumer group has active members: '${group}' has ${shown.join(', ')}${rest}`,
+    {
+      hint: 'Stop all consumers of the group, then run the command again.',
+      details: { group, members: members.map(({ clientId, host }) => ({ clientId, host })) },
+    },
+  )
+}
+
+function positionMoves(group: string, where: Difference): TidemarkError {
+  return new TidemarkError(
+    'GROUP_ACTIVE',
+    `Consumer group has active members: '${group}' shows none, but its position in ${where.topic}/${where.partition} moves (${where.before ?? 'none'} → ${where.after ?? 'none'})`,
+    {
+      hint: 'A consumer that uses assign() commits for the group: stop it, then run the command again.',
+      details: { group, topic: where.topic, partition: where.partition },
+    },
+  )
+}
+
+/** A rerun after a crash finds some positions where the plan wants them: they have not moved, they are done. */
+function movedSincePlan(entry: PlanEntry, now: GroupPositions): TidemarkError | undefined {
+  const { group, topic, partition, current, target } = entry
+  const position = now.positions.find((p) => p.topic === topic && p.partition === partition && p.offset >= 0n)
+  if (position?.offset === current?.offset || position?.offset === target) return undefined
+  return new TidemarkError(
+    'PLAN_STALE',
+    `The position of '${group}' in ${topic}/${partition} has moved since the plan was made: ${current?.offset ?? 'none'} then, ${position?.offset ?? 'none'} now`,
+    {
+      hint: 'Make the plan again, look at it, and apply that.',
+      details: { group, topic, partition },
+    },
+  )
+}
+
+interface Difference {
+  readonly topic: string
+  readonly partition: number
+  readonly before: bigint | undefined
+  readonly after: bigint | undefined
+}
+
+function firstDifference(before: GroupPositions, after: GroupPositions): Difference | undefined {
+  const earlier = new Map(before.positions.map((p) => [place(p.topic, p.partition), p]))
+  for (const { topic, partition, offset } of after.positions) {
+    const was = earlier.get(place(topic, partition))
+    earlier.delete(place(topic, partition))
+    if (was?.offset !== offset) return { topic, partition, before: was?.offset, after: offset }
+  }
+  const [gone] = earlier.values()
+  return gone && { topic: gone.topic, partition: gone.partition, before: gone.offset, after: undefined }
+}
+
+/** An error of one group as one of ours, with the group named. */
+export function asTidemark(error: Error, group: string): TidemarkError {
+  if (error instanceof TidemarkError) return error
+  return new TidemarkError('BROKER_ERROR', `Consumer group '${group}': ${error.message}`, {
+    cause: error,
+    details: { group },
+  })
+}

@@ -1,0 +1,106 @@
+import { TidemarkError } from '../../base/index.ts'
+import { JsonValue } from '../json-value.ts'
+import { hashPlan, type Plan, type PlanEntry, type PlanNotice, planToValues } from './plan.ts'
+
+const actions = ['SET', 'KEEP', 'SKIP', 'REFUSE'] as const
+const kinds = [
+  'exact',
+  'before-copy',
+  'ahead-of-copy',
+  'empty',
+  'unmapped',
+  'new-partition',
+  'no-position',
+  'not-copied',
+  'no-partition',
+  'unreadable',
+] as const
+const noticeCodes = [
+  'share-group',
+  'capture-failed',
+  'no-match',
+  'no-positions',
+  'unstable-position',
+  'metadata-dropped',
+] as const
+
+/** A plan as the text of a file. */
+export function planToJson(plan: Plan): string {
+  return `${JSON.stringify({ ...planToValues(plan), hash: plan.hash }, null, 2)}\n`
+}
+
+/**
+ * Reads a plan file. Throws FILE_NOT_READABLE naming the place that is wrong, PLAN_ALTERED when the content is not what
+ * the hash was made of. Layout and order of members may have changed; values may not.
+ */
+export function planFromJson(text: string, file: string): Plan {
+  const root = JsonValue.parse(text, file)
+  root.at('format').word(['tidemark-offset-plan'])
+  const version = root.at('version').count()
+  if (version !== 1) throw root.at('version').wrong('1, the version that this program reads')
+  const origin = root.at('origin')
+  const plan = {
+    clusterId: root.at('cluster_id').text(),
+    created: time(root.at('created')),
+    origin: {
+      type: origin.at('type').word(['backup']),
+      backupId: origin.at('backup_id').text(),
+      restoreId: origin.at('restore_id').textOr(undefined),
+      captured: time(origin.at('captured')),
+    },
+    entries: root.at('entries').list().map(readEntry),
+    notices: root.at('notices').list().map(readNotice),
+  }
+  const hash = root.at('hash').text()
+  if (hashPlan(plan) !== hash) {
+    throw new TidemarkError('PLAN_ALTERED', `${file} was changed after the plan was made`, {
+      hint: 'Make the plan again, with the options that give what you want, and apply that.',
+    })
+  }
+  return { ...plan, hash }
+}
+
+function readEntry(entry: JsonValue): PlanEntry {
+  const current = entry.at('current')
+  return {
+    group: entry.at('group').text(),
+    topic: entry.at('topic').text(),
+    partition: entry.at('partition').count(),
+    current: current.present
+      ? { offset: current.at('offset').offset(), metadata: current.at('metadata').textOr(null) }
+      : undefined,
+    target: entry.at('target').offsetOr(undefined),
+    metadata: entry.at('metadata').textOr(null),
+    action: entry.at('action').word(actions),
+    kind: entry.at('kind').word(kinds),
+    reason: entry.at('reason').text(),
+    reread: entry.at('reread').count(),
+    from: entry
+      .at('from')
+      .list()
+      .map((source) => ({
+        topic: source.at('topic').text(),
+        partition: source.at('partition').count(),
+        offset: source.at('offset').offset(),
+      })),
+  }
+}
+
+function readNotice(notice: JsonValue): PlanNotice {
+  const group = notice.at('group')
+  const topic = notice.at('topic')
+  const partition = notice.at('partition')
+  return {
+    code: notice.at('code').word(noticeCodes),
+    message: notice.at('message').text(),
+    ...(group.present && { group: group.text() }),
+    ...(topic.present && { topic: topic.text() }),
+    ...(partition.present && { partition: partition.count() }),
+  }
+}
+
+function time(value: JsonValue): number {
+  const ms = Date.parse(value.text())
+  if (Number.isNaN(ms)) throw value.wrong('a time in ISO 8601')
+  return ms
+}

@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto'
+import { offsetToJson } from '../json-value.ts'
+import type { TranslationKind } from '../translate/translation.ts'
+
+/**
+ * What happens to a position: `SET` commits the target, `KEEP` finds it there already, `SKIP` commits nothing (the
+ * reason says why), `REFUSE` makes the plan one that cannot be applied.
+ */
+export type PlanAction = 'SET' | 'KEEP' | 'SKIP' | 'REFUSE'
+
+/**
+ * How the target was found: a kind of translation, or
+ *
+ * - `new-partition`: the source has no such partition; reading begins at its start
+ * - `no-position`: the group had none there
+ * - `not-copied`: the partition was not restored
+ * - `no-partition`: the target has no such partition
+ * - `unreadable`: the group's positions on the target could not be read
+ */
+export type PlanKind =
+  | TranslationKind
+  | 'new-partition'
+  | 'no-position'
+  | 'not-copied'
+  | 'no-partition'
+  | 'unreadable'
+
+/** A position on the source that a target follows from. */
+export interface SourcePosition {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+}
+
+/** A position as the target cluster has it. */
+export interface CurrentPosition {
+  readonly offset: bigint
+  readonly metadata: string | null
+}
+
+/** One group in one partition. */
+export interface PlanEntry {
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  /** Undefined when the group had no position there when the plan was made. */
+  readonly current: CurrentPosition | undefined
+  /** Next offset to read; undefined when there is none to commit. */
+  readonly target: bigint | undefined
+  /** Commit metadata to go with it. */
+  readonly metadata: string | null
+  readonly action: PlanAction
+  readonly kind: PlanKind
+  /** One sentence, or empty where there is nothing to say. */
+  readonly reason: string
+  /** Records that the group has read and will read again. */
+  readonly reread: number
+  readonly from: readonly SourcePosition[]
+}
+
+/** Something to know about a plan that belongs to no single partition, or goes beside its entry. */
+export interface PlanNotice {
+  readonly code:
+    | 'share-group'
+    | 'capture-failed'
+    | 'no-match'
+    | 'no-positions'
+    | 'unstable-position'
+    | 'metadata-dropped'
+  readonly message: string
+  readonly group?: string
+  readonly topic?: string
+  readonly partition?: number
+}
+
+/** Where the wanted positions come from. */
+export interface PlanOrigin {
+  readonly type: 'backup'
+  readonly backupId: string
+  readonly restoreId: string | undefined
+  /** When the positions were captured; ms since the epoch. */
+  readonly captured: number
+}
+
+/** What would be changed, bound to the cluster and to the positions seen when it was made. */
+export interface Plan {
+  readonly clusterId: string
+  /** Ms since the epoch. */
+  readonly created: number
+  readonly origin: PlanOrigin
+  /** By group in the order asked for, then topic, then partition. */
+  readonly entries: readonly PlanEntry[]
+  readonly notices: readonly PlanNotice[]
+  /** SHA-256 over all of the above, hex. */
+  readonly hash: string
+}
+
+/** A plan as values that JSON can carry; offsets beyond 2^53 are text. Without the hash. */
+export function planToValues(plan: Omit<Plan, 'hash'>): Record<string, unknown> {
+  const { origin } = plan
+  return {
+    format: 'tidemark-offset-plan',
+    version: 1,
+    cluster_id: plan.clusterId,
+    created: new Date(plan.created).toISOString(),
+    origin: {
+      type: origin.type,
+      backup_id: origin.backupId,
+      restore_id: origin.restoreId ?? null,
+      captured: new Date(origin.captured).toISOString(),
+    },
+    entries: plan.entries.map((entry) => ({
+      group: entry.group,
+      topic: entry.topic,
+      partition: entry.partition,
+      current: entry.current && {
+        offset: offsetToJson(entry.current.offset),
+        metadata: entry.current.metadata,
+      },
+      target: entry.target === undefined ? null : offsetToJson(entry.target),
+      metadata: entry.metadata,
+      action: entry.action,
+      kind: entry.kind,
+      reason: entry.reason,
+      reread: entry.reread,
+      from: entry.from.map(({ topic, partition, offset }) => ({
+        topic,
+        partition,
+        offset: offsetToJson(offset),
+      })),
+    })),
+    notices: plan.notices.map(({ code, message, group, topic, partition }) => ({
+      code,
+      message,
+      group,
+      topic,
+      partition,
+    })),
+  }
+}
+
+/** The hash that binds a plan to its content. */
+export function hashPlan(plan: Omit<Plan, 'hash'>): string {
+  return createHash('sha256')
+    .update(JSON.stringify(planToValues(plan)))
+    .digest('hex')
+}

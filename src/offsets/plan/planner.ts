@@ -1,0 +1,172 @@
+import { TidemarkError } from '../../base/index.ts'
+import type { GroupPositions, Outcome, Position } from '../../kafka/index.ts'
+import { type LogBounds, type OutOfRange, withinLog } from '../translate/translation.ts'
+import { isTranslationMark } from './mark.ts'
+import {
+  hashPlan,
+  type Plan,
+  type PlanEntry,
+  type PlanKind,
+  type PlanNotice,
+  type PlanOrigin,
+  type SourcePosition,
+} from './plan.ts'
+
+/** The log of each partition of the target's topics. */
+export type LogTable = ReadonlyMap<string, ReadonlyMap<number, LogBounds>>
+
+/** What to do with a target that lies outside the partition's log: refuse, move it to the near end, or leave the position alone. */
+export type RangePolicy = 'fail' | 'clamp' | 'skip'
+
+/** A position that a group should get. */
+export interface WantedPosition {
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  /** Undefined = nothing to commit; the reason says why. May lie outside the log: the range policy decides. */
+  readonly offset: bigint | undefined
+  readonly metadata: string | null
+  readonly kind: PlanKind
+  readonly reason: string
+  readonly reread: number
+  readonly from: readonly SourcePosition[]
+}
+
+export interface PlanInput {
+  readonly clusterId: string
+  /** Ms since the epoch. */
+  readonly created: number
+  readonly origin: PlanOrigin
+  readonly wanted: readonly WantedPosition[]
+  readonly notices: readonly PlanNotice[]
+  /** The groups' positions on the target now, as the cluster answered. */
+  readonly current: Outcome<string, GroupPositions>
+  readonly logs: LogTable
+  /** @default 'fail' */
+  readonly outOfRange?: RangePolicy
+}
+
+/**
+ * Holds wanted positions against what the target has: its logs and the groups' positions now. Pure; every source of
+ * positions and every strategy ends here.
+ */
+export function makePlan(input: PlanInput): Plan {
+  const current = new Map(input.current.done.map((group) => [group.group, positionsOf(group)]))
+  const unreadable = new Map(input.current.failed.map(({ item, error }) => [item, error.message]))
+  const entries = input.wanted.map((wanted): PlanEntry => {
+    const { group, topic, partition } = wanted
+    const failure = unreadable.get(group)
+    const now = current.get(group)?.get(place(topic, partition))
+    const base = {
+      group,
+      topic,
+      partition,
+      current: now && { offset: now.offset, metadata: now.metadata },
+      target: wanted.offset,
+      metadata: wanted.metadata,
+      kind: wanted.kind,
+      reason: wanted.reason,
+      reread: wanted.reread,
+      from: wanted.from,
+    }
+    if (failure !== undefined) {
+      const reason = `The positions of the group on the target could not be read: ${failure}`
+      return { ...base, action: 'REFUSE', kind: 'unreadable', reason }
+    }
+    if (wanted.offset === undefined) return { ...base, action: 'SKIP' }
+    const log = input.logs.get(topic)?.get(partition)
+    if (log === undefined) {
+      return {
+        ...base,
+        target: undefined,
+        action: 'SKIP',
+        kind: 'no-partition',
+        reason: sentence(wanted.reason, 'the target has no such partition'),
+      }
+    }
+    const { target, outOfRange } = withinLog(wanted.offset, log)
+    if (outOfRange !== undefined) {
+      const problem = rangeSentence(partition, outOfRange, log)
+      if (input.outOfRange !== 'clamp') {
+        const action = input.outOfRange === 'skip' ? 'SKIP' : 'REFUSE'
+        return { ...base, action, reason: sentence(wanted.reason, problem) }
+      }
+      const moved = `${problem}; moved to the ${outOfRange.bound === 'log-end' ? 'end' : 'start'} of the log`
+      return settle({ ...base, target, reason: sentence(wanted.reason, moved) }, now, target)
+    }
+    return settle(base, now, target)
+  })
+  const plan = {
+    clusterId: input.clusterId,
+    created: input.created,
+    origin: input.origin,
+    entries: inOrder(entries),
+    notices: input.notices,
+  }
+  return { ...plan, hash: hashPlan(plan) }
+}
+
+/** The error of document and command line for a position outside a log. */
+export function outOfRangeError(entry: PlanEntry): TidemarkError {
+  return new TidemarkError('OFFSET_OUT_OF_RANGE', entry.reason, {
+    details: {
+      group: entry.group,
+      topic: entry.topic,
+      partition: entry.partition,
+      ...(entry.target !== undefined && { offset: entry.target }),
+    },
+    hint: 'The log has changed since the restore: make the plan with the range policy clamp or skip, or restore again.',
+  })
+}
+
+/** A sentence joined to what was said before. */
+export function sentence(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join('; ')
+}
+
+/** The sentence of the command line for an offset outside a log. */
+export function rangeSentence(partition: number, { wanted }: OutOfRange, log: LogBounds): string {
+  return `Offset ${wanted} is out of range for partition ${partition} (current: ${log.logStart}-${log.logEnd})`
+}
+
+function settle(entry: Omit<PlanEntry, 'action'>, now: Position | undefined, target: bigint): PlanEntry {
+  if (now === undefined) return { ...entry, action: 'SET' }
+  if (now.offset === target && sameMetadata(now.metadata, entry.metadata)) {
+    return { ...entry, action: 'KEEP', metadata: now.metadata }
+  }
+  const move =
+    now.offset > target
+      ? `moves back by ${now.offset - target}`
+      : now.offset < target
+        ? `moves forward by ${target - now.offset}`
+        : ''
+  return { ...entry, action: 'SET', reason: sentence(entry.reason, move) }
+}
+
+/** Brokers keep null as empty; a mark is a note of ours and no reason to commit again. */
+export function sameMetadata(now: string | null, wanted: string | null): boolean {
+  return (
+    (now ?? '') === (wanted ?? '') ||
+    (isTranslationMark(wanted) && ((now ?? '') === '' || isTranslationMark(now)))
+  )
+}
+
+/** Groups in the order in which they first came, each by topic and partition. */
+function inOrder(entries: readonly PlanEntry[]): PlanEntry[] {
+  const byTopic = (a: PlanEntry, b: PlanEntry) =>
+    a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition
+  return [...Map.groupBy(entries, ({ group }) => group).values()].flatMap((group) => group.sort(byTopic))
+}
+
+function positionsOf(group: GroupPositions): ReadonlyMap<string, Position> {
+  return new Map(
+    group.positions
+      .filter(({ offset }) => offset >= 0n)
+      .map((position) => [place(position.topic, position.partition), position]),
+  )
+}
+
+/** A topic name holds no slash, so this names one partition. */
+export function place(topic: string, partition: number): string {
+  return `${topic}/${partition}`
+}
