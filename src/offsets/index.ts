@@ -47,6 +47,8 @@ export {
   type WantedPosition,
 } from './plan/planner.ts'
 export { type GroupSelection, type SelectedGroups, selectGroups } from './plan/select-groups.ts'
+export { bashQuote } from './script/bash-quote.ts'
+export { resetScript, type ScriptOptions } from './script/reset-script.ts'
 export { absenceFromIndex } from './translate/absence.ts'
 export {
   type MergedTranslation,
@@ -64,3 +66,5 @@ export type {
   Translation,
   TranslationKind,
 } from './translate/translation.ts'
+export { type IndexRow, indexRows } from './view/index-rows.ts'
+export { type PlanRow, type PlanTable, planTable } from './view/plan-rows.ts'

@@ -1,0 +1,42 @@
+import type { Plan, PlanAction, PlanNotice } from '../plan/plan.ts'
+
+/** A line of the plan's table; `-` stands where there is no position. */
+export interface PlanRow {
+  readonly topic: string
+  readonly partition: string
+  readonly current: string
+  readonly target: string
+  readonly action: PlanAction
+  /** Why it is not plain, or empty. */
+  readonly note: string
+}
+
+export interface PlanTable {
+  readonly groups: readonly { readonly group: string; readonly rows: readonly PlanRow[] }[]
+  /** Partitions whose position would change. */
+  readonly toReset: number
+  /** Records that will be read again. */
+  readonly reread: number
+  readonly notices: readonly PlanNotice[]
+}
+
+/** The plan as its table shows it. */
+export function planTable(plan: Plan): PlanTable {
+  const groups = [...Map.groupBy(plan.entries, ({ group }) => group)].map(([group, entries]) => ({
+    group,
+    rows: entries.map(({ topic, partition, current, target, action, reason }) => ({
+      topic,
+      partition: String(partition),
+      current: current === undefined ? '-' : String(current.offset),
+      target: target === undefined ? '-' : String(target),
+      action,
+      note: reason,
+    })),
+  }))
+  return {
+    groups,
+    toReset: plan.entries.filter(({ action }) => action === 'SET').length,
+    reread: plan.entries.reduce((sum, { action, reread }) => sum + (action === 'SET' ? reread : 0), 0),
+    notices: plan.notices,
+  }
+}
