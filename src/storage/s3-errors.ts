@@ -149,8 +149,8 @@ function judge(error: Error, status: number | undefined): Verdict {
     return { code: 'CONFIG_INVALID', says: 'no region is set', hint: regionHint }
   }
   if (status === undefined || status < 300) {
-    if (error.name === 'TimeoutError') return passing('the server did not answer in time')
     if (code !== undefined && Object.hasOwn(network, code)) return passing(network[code] ?? code)
+    if (error.name === 'TimeoutError') return passing('the server did not answer in time')
     if (code !== undefined && /CERT|^ERR_TLS|SELF_SIGNED|UNABLE_TO/.test(code)) {
       return denied(
         `the certificate of the server is not accepted (${code})`,

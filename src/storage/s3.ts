@@ -1,5 +1,6 @@
 import type * as Sdk from '@aws-sdk/client-s3'
 import { Budget, TidemarkError } from '../base/index.ts'
+import { sizeOf } from './bytes.ts'
 import { checkKey, checkPrefix, keyFault } from './keys.ts'
 import { PartWriter } from './part-writer.ts'
 import { readBody } from './s3-body.ts'
@@ -12,6 +13,8 @@ import { endsBefore } from './store-errors.ts'
 
 /** Parts under way at once for all writers of a store. */
 const partsUnderWay = 6
+/** Bytes from which on it pays to look before a conditional put. */
+const looksFirst = 64 * 1024
 /** Most keys that one request may delete, and deletions under way at once where a server takes only one a request. */
 const mostDeletes = 1000
 const singleDeletes = 8
@@ -41,6 +44,11 @@ export class S3Store implements ObjectStore {
 
   async put(key: string, bytes: Bytes, options: PutOptions = {}): Promise<boolean> {
     checkKey(key)
+    options.signal?.throwIfAborted()
+    // Saves sending what cannot win. It also keeps the answer: a server that refuses without reading on cuts the
+    // connection, and the refusal is lost in the noise.
+    const look = options.ifAbsent === true && sizeOf(bytes) > looksFirst
+    if (look && (await this.head(key, options)) !== undefined) return false
     const { sdk, target } = this.#connection
     try {
       await this.#connection.sendPayload(
@@ -54,10 +62,10 @@ export class S3Store implements ObjectStore {
       )
       return true
     } catch (error) {
-      if (options.ifAbsent !== true) throw error
       if (statusOf(error) === 412) return false
+      if (statusOf(error) !== 409) throw error
       // A conflict of two writers under way: the object is the other's, or there is none yet and we may try again.
-      if (statusOf(error) === 409 && (await this.head(key, options)) !== undefined) return false
+      if ((await this.head(key, options)) !== undefined) return false
       throw this.#connection.error(error, { doing: `write ${key}`, key, writes: true })
     }
   }
