@@ -1,4 +1,4 @@
-import type { TopicPartition } from './types.ts'
+import type { ProducerIdentity, TopicPartition } from './types.ts'
 
 /** One aborted transaction of a fetch response: drop the producer's transactional batches from `firstOffset` to its abort marker. */
 export interface AbortedTransaction {
@@ -100,20 +100,55 @@ export interface OutgoingBatch {
 }
 
 export interface PartitionProducerOptions extends TopicPartition {
-  /** Epoch to send with; the first batch under it has sequence 0. */
-  readonly epoch: number
-  /** The log end before our first batch, where the topic is ours alone: then every base offset is checked against it. */
+  /** UUID text: a topic of the same name that was created since is refused. */
+  readonly topicId?: string
+  /** Epoch to send with; the first batch under it has sequence 0. @default the epoch of the producer's identity */
+  readonly epoch?: number
+  /**
+   * The log end before our first batch, where the topic is ours alone: then every base offset is checked against it, and
+   * anything else found in the log is TARGET_CHANGED.
+   */
   readonly expectedBase?: bigint
+  /** Where a recovery begins to read when nothing has landed yet. @default `expectedBase`, else the log end at the first batch */
+  readonly since?: bigint
 }
 
 /** The ordered, exactly-once way into one target partition. */
 export interface PartitionProducer extends TopicPartition {
-  /** Queues a batch. Resolves when the queue has room for another; rejects when the partition has failed for good. */
+  /**
+   * Queues a batch; its memory is lent until it has landed or the partition has failed. Resolves when there is room for
+   * another; rejects when the partition has failed for good. Batches go out in the order of the calls.
+   */
   send(batch: OutgoingBatch): Promise<void>
   /** Resolves when all that was sent has landed. */
   flush(): Promise<void>
-  /** Epoch in use: grows with every recovery. */
+  /** Producer id and epoch in use: the epoch grows with every recovery, and the id changes when the epochs are used up. */
+  readonly producerId: bigint
   readonly epoch: number
+}
+
+/** A producer for many partitions of one cluster. */
+export interface ProducerOptions {
+  readonly identity: ProducerIdentity
+  /** Sends within transactions of this id, whose identity it must be; see `Producer.begin`. */
+  readonly transactional?: { readonly id: string; readonly timeoutMs: number }
+  /** Ms without a new batch of ours after which a log counts as settled when connections were cut. @default 10_000 */
+  readonly settleMs?: number
+  /** Unacknowledged batches for each partition, at most 5. @default 5 */
+  readonly inFlight?: number
+  /** Data connections to each broker. @default `connectionsPerBroker` of the cluster */
+  readonly connections?: number
+  /** Bytes of batches queued and unacknowledged in all, above which `send` waits. @default 64 MiB */
+  readonly memory?: number
+  /** The same for one partition. @default 16 MiB */
+  readonly partitionMemory?: number
+  /** Bytes of batches in one request; a larger batch goes alone. @default 4 MiB */
+  readonly requestBytes?: number
+  /**
+   * Called when a partition has used up the epochs of its producer id: makes a new identity, durable where a later recovery must
+   * know of it. @default a new producer id of the cluster
+   */
+  readonly renew?: (partition: TopicPartition) => Promise<ProducerIdentity>
 }
 
 /** A batch of ours found in the target's log. */

@@ -2,6 +2,7 @@ import { isTidemarkError, systemClock, TidemarkError } from '../base/index.ts'
 import type { FetchEvent } from './data-types.ts'
 import { place } from './fetch-lane-book.ts'
 import type { FetchPartition } from './fetch-partition.ts'
+import { attemptPause, LeaderFinder } from './leader-finder.ts'
 import type { Cluster, PartitionInfo, TopicInfo } from './types.ts'
 
 export interface PlacerHost {
@@ -22,10 +23,6 @@ const staleAttempts = 20
 /** A topic is gone when metadata has not named it this many times and for this many ms. */
 const missingTimes = 3
 const missingFor = 5000
-/** Ms before the first attempts; doubles up to the longest. */
-const firstPause = 25
-const longestPause = 1000
-
 /**
  * Finds the leader of partitions, all that are in doubt with one metadata request, again and again with growing pauses
  * until it is there or patience ends. What a broker says of a log's bounds is believed when the leader by fresh metadata
@@ -33,13 +30,18 @@ const longestPause = 1000
  */
 export class FetchPlacer {
   readonly #host: PlacerHost
-  /** Partitions in doubt, and from when on (ms, monotonic) each is looked at. */
-  readonly #waiting = new Map<FetchPartition, number>()
-  #wake: (() => void) | undefined
+  readonly #finder: LeaderFinder<FetchPartition>
+  readonly #doubted: FetchPartition[] = []
   readonly #confirming = new Set<Promise<void>>()
 
   constructor(host: PlacerHost) {
     this.#host = host
+    this.#finder = new LeaderFinder({
+      cluster: host.cluster,
+      signal: host.signal,
+      found: (partition, topic) => this.#found(partition, topic),
+      failed: (partition, error) => this.#failed(partition, error),
+    })
   }
 
   /** Takes a partition in: at once when it is new, after a pause when something went wrong. */
@@ -53,14 +55,11 @@ export class FetchPlacer {
         return
       }
     }
-    const pause = error ? Math.min(longestPause, firstPause * 2 ** Math.min(partition.attempts, 10)) : 0
-    if (error) partition.attempts++
-    this.#waiting.set(partition, now + pause)
-    this.#wake?.()
+    this.#finder.add(partition, error ? attemptPause(partition.attempts++) : 0)
   }
 
   remove(partition: FetchPartition): void {
-    this.#waiting.delete(partition)
+    this.#finder.remove(partition)
   }
 
   lost(partition: FetchPartition, error: Error): void {
@@ -70,73 +69,31 @@ export class FetchPlacer {
 
   /** Runs until the fetcher ends. */
   async run(): Promise<void> {
-    const { signal } = this.#host
-    signal.addEventListener('abort', () => this.#wake?.(), { once: true })
-    while (!signal.aborted) {
-      const due = await this.#due()
-      if (due.length === 0) continue
-      await this.#find(due)
-    }
+    await this.#finder.run()
     await Promise.all(this.#confirming)
   }
 
-  /** Waits for partitions whose time has come. */
-  async #due(): Promise<FetchPartition[]> {
-    const now = systemClock.monotonic()
-    const due: FetchPartition[] = []
-    let next = Number.POSITIVE_INFINITY
-    for (const [partition, at] of this.#waiting) {
-      // What is nearly due comes along with the rest.
-      if (at <= now + firstPause) due.push(partition)
-      else next = Math.min(next, at)
-    }
-    if (due.length > 0) {
-      for (const partition of due) this.#waiting.delete(partition)
-      return due
-    }
-    await new Promise<void>((resolve) => {
-      const timer = next < Number.POSITIVE_INFINITY ? setTimeout(resolve, next - now) : undefined
-      this.#wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-    this.#wake = undefined
-    return due
-  }
-
-  async #find(partitions: readonly FetchPartition[]): Promise<void> {
-    const names = [...new Set(partitions.map((p) => p.topic))]
-    let topics: ReadonlyMap<string, TopicInfo>
-    try {
-      const found = await this.#host.cluster.topics(names, { signal: this.#host.signal })
-      topics = new Map(found.map((topic) => [topic.name, topic]))
-    } catch (error) {
-      if (this.#host.signal.aborted) return
-      this.#notFound(partitions, error)
+  #found(partition: FetchPartition, topic: TopicInfo | undefined): void {
+    if (partition.ended || !this.#settle(partition, topic)) return
+    if (partition.doubt === 'leader') {
+      this.#host.place(partition)
       return
     }
-    const doubted: FetchPartition[] = []
-    for (const partition of partitions) {
-      if (partition.ended || !this.#settle(partition, topics.get(partition.topic))) continue
-      if (partition.doubt === 'leader') this.#host.place(partition)
-      else doubted.push(partition)
-    }
-    if (doubted.length === 0) return
+    // Those that are found together are confirmed together.
+    if (this.#doubted.length === 0) queueMicrotask(() => this.#confirmDoubted())
+    this.#doubted.push(partition)
+  }
+
+  #confirmDoubted(): void {
+    const doubted = this.#doubted.splice(0)
     const confirming = this.#confirm(doubted).finally(() => this.#confirming.delete(confirming))
     this.#confirming.add(confirming)
   }
 
-  /** Metadata could not be had: when that is for one topic's sake, the others are not to suffer. */
-  #notFound(partitions: readonly FetchPartition[], reason: unknown): void {
-    const error = reason instanceof Error ? reason : new Error(String(reason))
-    const topic = isTidemarkError(error) ? error.details.topic : undefined
-    for (const partition of partitions) {
-      if (partition.ended) continue
-      if (topic !== undefined && partition.topic !== topic) this.add(partition)
-      else if (isTidemarkError(error) && !error.retriable) this.lost(partition, error)
-      else this.add(partition, error)
-    }
+  #failed(partition: FetchPartition, error: Error): void {
+    if (partition.ended) return
+    if (isTidemarkError(error) && !error.retriable) this.lost(partition, error)
+    else this.add(partition, error)
   }
 
   /** Takes over what metadata says of a partition. False when that was not enough, or was its end. */
