@@ -94,7 +94,7 @@ async function refusal(
       const [answer] = response.responses
       if (answer === undefined || answer.errorCode === 0) return
       if (answer.errorCode === notController) session.forgetController()
-      throw configError(answer.errorCode, answer.errorMessage, topic, 'change')
+      throw configError(answer.errorCode, answer.errorMessage, topic, 'change', false)
     })
     return undefined
   } catch (error) {

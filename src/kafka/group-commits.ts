@@ -5,7 +5,7 @@ import type { BrokerConnection } from './broker-connection.ts'
 import type { Coordinators } from './coordinators.ts'
 import { type ItemResult, runBatch } from './item-batch.ts'
 import type { Leaders } from './leaders.ts'
-import { errorFromCode, protocolErrorName } from './protocol-errors.ts'
+import { errorFromCode, kafkaCodeOf } from './protocol-errors.ts'
 import type { Session } from './session.ts'
 import type { Outcome, Position, TopicPartition } from './types.ts'
 
@@ -37,7 +37,9 @@ const deleteVersions = [offsetDeleteV0.api] as unknown as Versions<
   [group: string, topics: { name: string; partitions: { partitionIndex: number }[] }[]],
   Answers
 >
-const codes = { unknownTopic: 3, commitTooLarge: 28 }
+const codes = { unknown: -1, unknownTopic: 3, commitTooLarge: 28 }
+/** Bytes from which on a commit may be larger than the smallest sensible `max.message.bytes` of the offsets topic. */
+const possiblyTooLarge = 64 << 10
 
 /**
  * Commits positions from outside the group (generation −1, no member). All partitions go in one request, so that the
@@ -130,20 +132,29 @@ async function answersOf<Item extends TopicPartition>(
   return results
 }
 
-/** A commit that is too large for one batch of the offsets topic is made in two. */
+/**
+ * A commit that is too large for one batch of the offsets topic is made in two. Kafka 4 answers it with
+ * UNKNOWN_SERVER_ERROR, which is taken so only when the commit is large indeed.
+ */
 async function halving(
   items: readonly Position[],
   send: (items: readonly Position[]) => Promise<ItemResult<Position, Position>[]>,
 ): Promise<ItemResult<Position, Position>[]> {
   const results = await send(items)
-  const tooLarge = results.some(
-    (result) =>
-      'error' in result && result.error.details.kafkaError === protocolErrorName(codes.commitTooLarge),
-  )
+  const large = items.length > 1 && sizeOf(items) > possiblyTooLarge
+  const tooLarge = results.some((result) => {
+    const code = 'error' in result ? kafkaCodeOf(result.error) : undefined
+    return code === codes.commitTooLarge || (large && code === codes.unknown)
+  })
   if (!tooLarge || items.length < 2) return results
   const middle = items.length >> 1
   const first = await halving(items.slice(0, middle), send)
   return [...first, ...(await halving(items.slice(middle), send))]
+}
+
+/** About the bytes that positions take in the offsets topic: group, topic and metadata as text, and fixed fields. */
+function sizeOf(items: readonly Position[]): number {
+  return items.reduce((sum, item) => sum + 100 + item.topic.length + (item.metadata?.length ?? 0), 0)
 }
 
 /** A coordinator that does not know a partition may lag behind: only when the metadata agree is it missing. */

@@ -1,4 +1,4 @@
-import type { API } from '@platformatic/kafka'
+import { type API, protocolAPIsById } from '@platformatic/kafka'
 import { isTidemarkError, retry, systemClock, TidemarkError } from '../base/index.ts'
 import { chooseVersion, type Versions } from './api-choice.ts'
 import type { BrokerConnection } from './broker-connection.ts'
@@ -70,6 +70,7 @@ export class Session {
     timeout?: number,
   ): Promise<Response> {
     await this.#waitThrottled(connection)
+    this.options.telemetry.count('kafka_requests', 1, { api: protocolAPIsById[api.key] ?? String(api.key) })
     const response = await connection.call(api, requestArguments, timeout)
     this.#throttle(connection, response.throttleTimeMs ?? 0)
     return response

@@ -162,8 +162,7 @@ export async function deleteTopics(
         const gone = answer.errorCode === codes.unknownTopic && uncertain.has(item)
         if (answer.errorCode === 0 || gone) return { item, result: item }
         if (answer.errorCode === codes.notController) session.forgetController()
-        const retriable = answer.errorCode === codes.unknownTopic ? false : undefined
-        return { item, error: topicError(answer, item, 'delete', 'Delete', retriable) }
+        return { item, error: topicError(answer, item, 'delete', 'Delete') }
       })
     },
   })
@@ -255,19 +254,19 @@ function unborn(topic: NewTopic): TopicInfo {
   }
 }
 
+/** A topic that the controller does not know does not exist: waiting would not help. */
 function topicError(
   answer: { readonly errorCode: number; readonly errorMessage: string | null },
   topic: string,
   verb: string,
   acl: string,
-  retriable?: boolean,
 ): TidemarkError {
   return errorFromCode(answer.errorCode, {
     doing: `${verb} topic ${quote(topic)}`,
     acl,
     topic,
     message: answer.errorMessage,
-    ...(retriable !== undefined && { retriable }),
+    ...(answer.errorCode === codes.unknownTopic && { retriable: false }),
   })
 }
 

@@ -2,6 +2,7 @@ import { describeConfigsV2, describeConfigsV4 } from '@platformatic/kafka'
 import type { TidemarkError } from '../base/index.ts'
 import type { Versions } from './api-choice.ts'
 import { allDone, type ItemResult, runBatch } from './item-batch.ts'
+import { readTopics } from './leaders.ts'
 import { errorFromCode } from './protocol-errors.ts'
 import type { Session } from './session.ts'
 import type { TopicConfig } from './types.ts'
@@ -62,17 +63,7 @@ export async function topicConfigs(
           return { resourceType: resourceTypes.topic, resourceName, configurationKeys: null }
         })
         const response = await session.request(connection, describeConfigsVersions, [resources, false])
-        return response.results.map(
-          (answer): ItemResult<string, readonly [string, readonly TopicConfig[]] | undefined> => {
-            const item = answer.resourceName
-            const { errorCode } = answer
-            if (errorCode === 0) return { item, result: [item, answer.configs.filter(told).map(topicConfig)] }
-            if (errorCode === codes.unknownTopic || errorCode === codes.invalidTopic) {
-              return { item, result: undefined }
-            }
-            return { item, error: configError(errorCode, answer.errorMessage, item, 'read') }
-          },
-        )
+        return Promise.all(response.results.map((answer) => resultOf(session, answer)))
       },
     },
     { signal },
@@ -80,18 +71,34 @@ export async function topicConfigs(
   return new Map(allDone(outcome).filter((result) => result !== undefined))
 }
 
-/** The error for a config request of a topic. */
+async function resultOf(
+  session: Session,
+  answer: Response['results'][number],
+): Promise<ItemResult<string, readonly [string, readonly TopicConfig[]] | undefined>> {
+  const { errorCode, errorMessage, resourceName: item } = answer
+  if (errorCode === 0) return { item, result: [item, answer.configs.filter(told).map(topicConfig)] }
+  if (errorCode === codes.invalidTopic) return { item, result: undefined }
+  const error = configError(errorCode, errorMessage, item, 'read', true)
+  if (errorCode !== codes.unknownTopic) return { item, error }
+  // The broker may lag behind: only when the metadata agree is the topic missing.
+  const { topics } = await readTopics(session, [item])
+  return topics.length > 0 ? { item, error } : { item, result: undefined }
+}
+
+/** The error for a config request of a topic. `lagging`: the answer may come from a broker that lags behind. */
 export function configError(
   code: number,
   message: string | null,
   topic: string,
   verb: 'read' | 'change',
+  lagging: boolean,
 ): TidemarkError {
   return errorFromCode(code, {
     doing: `${verb} the configs of topic ${JSON.stringify(topic)}`,
     acl: verb === 'read' ? 'DescribeConfigs' : 'AlterConfigs',
     topic,
     message,
+    ...(code === codes.unknownTopic && { retriable: lagging }),
   })
 }
 

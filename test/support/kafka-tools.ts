@@ -7,6 +7,7 @@ export const kafkaTools = {
   configs: 'kafka.admin.ConfigCommand',
   groups: 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
   consoleConsumer: 'org.apache.kafka.tools.consumer.ConsoleConsumer',
+  consoleShareConsumer: 'org.apache.kafka.tools.consumer.ConsoleShareConsumer',
   consoleProducer: 'org.apache.kafka.tools.ConsoleProducer',
   producerPerformance: 'org.apache.kafka.tools.ProducerPerformance',
   consumerPerformance: 'org.apache.kafka.tools.ConsumerPerformance',
