@@ -70,7 +70,7 @@ function plan(
           new Map(
             maps
               .filter(({ targetTopic }) => targetTopic === topic)
-              .map(({ targetPartition }) => [targetPartition, { logStart: 0n, logEnd: targetEnd }]),
+              .map(({ targetPartition }) => [targetPartition, { logStart: 0n, logEnd: 10n ** 15n }]),
           ),
         ]),
       ),
