@@ -45,6 +45,7 @@ const byName: Readonly<Record<string, Verdict>> = {
   AllAccessDisabled: denied('access is disabled'),
   AccountProblem: denied('the account has a problem'),
   InvalidAccessKeyId: denied('the access key is not known'),
+  XAdminUserNotFound: denied('the access key is not known'),
   SignatureDoesNotMatch: denied('the signature does not match: the secret key is wrong'),
   InvalidToken: denied('the session token is not valid'),
   ExpiredToken: denied('the session token has expired'),
@@ -76,6 +77,9 @@ const byName: Readonly<Record<string, Verdict>> = {
   ConditionalRequestConflict: passing('another change of the object is under way'),
 }
 
+/** Names of an answer 404 that is about the object; `NotFound` and `Unknown` are the SDK's for an answer without body. */
+const absentNames: readonly string[] = ['NoSuchKey', 'NotFound', 'Unknown']
+
 const keyFaults: Readonly<Record<string, string>> = {
   KeyTooLongError: 'the server does not take names as long as that',
   XMinioInvalidObjectName: 'the server does not take names like that',
@@ -102,8 +106,7 @@ export function s3Error(error: unknown, call: S3Call): unknown {
   const status = statusOf(error)
   const fault = keyFaults[error.name]
   if (fault !== undefined) return keyInvalid(call.key, fault, bare(error))
-  const known = Object.hasOwn(byName, error.name)
-  if (status === 404 && !known) return notFound(call.key, call.url, bare(error))
+  if (status === 404 && absentNames.includes(error.name)) return notFound(call.key, call.url, bare(error))
   const verdict = judge(error, status)
   const retriable = verdict.retriable ?? false
   const unknown = call.writes && retriable && status !== 429 && !neverSent(error)
@@ -174,6 +177,7 @@ function judge(error: Error, status: number | undefined): Verdict {
     if (status === 507) return { code: 'STORAGE_FULL', says: 'no space is left', hint: fullHint }
     return passing(`the server answers ${status} ${error.name}`)
   }
+  if (status === 404) return { code: 'STORAGE_NOT_FOUND', says: `the server answers ${status} ${error.name}` }
   if (status === 301 || status === 307) return byName.PermanentRedirect ?? passing('redirected')
   return { code: 'STORAGE_UNAVAILABLE', says: `the server answers ${status} ${error.name}: ${error.message}` }
 }
