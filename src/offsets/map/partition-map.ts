@@ -48,7 +48,10 @@ export class PartitionMap implements MapIdentity {
   readonly copyStart: bigint
   /** The packed runs; for the file formats. */
   readonly blocks: RunBlocks
-  readonly #last: MappedRecord | undefined
+  /** The first record copied. */
+  readonly first: MappedRecord | undefined
+  /** The last record copied. */
+  readonly last: MappedRecord | undefined
 
   constructor(identity: MapIdentity, bounds: MapBounds, blocks: RunBlocks) {
     this.sourceTopic = identity.sourceTopic
@@ -60,7 +63,8 @@ export class PartitionMap implements MapIdentity {
     this.sourceEnd = bounds.sourceEnd
     this.copyStart = bounds.copyStart
     this.blocks = blocks
-    this.#last = this.#record(blocks.seek(BY_RANK, blocks.records - 1))
+    this.first = this.#record(blocks.seek(BY_RANK, 0))
+    this.last = this.#record(blocks.seek(BY_RANK, blocks.records - 1))
   }
 
   /** Records copied. */
@@ -73,19 +77,9 @@ export class PartitionMap implements MapIdentity {
     return this.blocks.bytes
   }
 
-  /** The first record copied. */
-  get first(): MappedRecord | undefined {
-    return this.#record(this.blocks.seek(BY_RANK, 0))
-  }
-
-  /** The last record copied. */
-  get last(): MappedRecord | undefined {
-    return this.#last
-  }
-
   /** Target offset after the last record copied; where nothing was copied, the log end at which the copy began. */
   get targetEnd(): bigint {
-    return this.#last === undefined ? this.copyStart : this.#last.target + 1n
+    return this.last === undefined ? this.copyStart : this.last.target + 1n
   }
 
   /** The first copied record whose source offset is `position` or more; undefined when none follows. */
