@@ -2,9 +2,20 @@
  * How fast is the data plane alone? Nothing is stored: what is read is thrown away.
  *
  *     node bench/data-plane.ts fetch BOOTSTRAP TOPIC            read a topic once, walk its batch headers, discard
- *     node bench/data-plane.ts produce BOOTSTRAP TOPIC TARGET   read it into memory, then write it to another topic, acks=all
+ *     node bench/data-plane.ts produce BOOTSTRAP TOPIC TARGET   dump it to files, then write those to a new topic, acks=all
  */
-import { type Cluster, connectCluster, Fetcher, type FetchedBatches } from '../src/kafka/index.ts'
+import { mkdtemp, open, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  type Cluster,
+  connectCluster,
+  type FetchedBatches,
+  Fetcher,
+  type PartitionProducer,
+  Producer,
+} from '../src/kafka/index.ts'
+import { batches, header } from '../src/records/index.ts'
 
 interface Bounds {
   readonly topic: string
@@ -64,6 +75,92 @@ async function benchFetch(bootstrap: string, topic: string): Promise<void> {
   report(`fetch ${topic}`, bytes, (performance.now() - started) / 1000, cpu)
 }
 
-const [command, bootstrap = '', topic = ''] = process.argv.slice(2)
+/** Raw log files of a topic, one for each partition. */
+async function dump(cluster: Cluster, topic: string, folder: string): Promise<Bounds[]> {
+  const bounds = await boundsOf(cluster, topic)
+  const files = await Promise.all(bounds.map(({ partition }) => open(join(folder, `${partition}.log`), 'w')))
+  const writes: Promise<unknown>[] = []
+  const positions = bounds.map(() => 0)
+  await readAll(cluster, bounds, (fetched) => {
+    const at = positions[fetched.partition] ?? 0
+    const length = fetched.end - fetched.start
+    positions[fetched.partition] = at + length
+    const written = files[fetched.partition]?.write(fetched.buffer, fetched.start, length, at)
+    writes.push(Promise.resolve(written).finally(() => fetched.release()))
+  })
+  await Promise.all(writes)
+  await Promise.all(files.map((file) => file.close()))
+  return bounds
+}
+
+const chunkBytes = 8 << 20
+
+/** Sends a raw log file: two chunks in turn, each read again when all of it has landed. */
+async function sendFile(path: string, way: PartitionProducer): Promise<number> {
+  await using file = await open(path, 'r')
+  const chunks = [0, 1].map(() => ({ buffer: Buffer.allocUnsafeSlow(chunkBytes), free: Promise.resolve() }))
+  let position = 0
+  for (let turn = 0; ; turn++) {
+    const chunk = chunks[turn % 2]
+    if (!chunk) return position
+    await chunk.free
+    const { bytesRead } = await file.read(chunk.buffer, 0, chunkBytes, position)
+    let open = 1
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const landed = () => {
+      if (--open === 0) resolve()
+    }
+    let end = 0
+    for (const at of batches(chunk.buffer, 0, bytesRead)) {
+      end = at + header.size(chunk.buffer, at)
+      open++
+      await way.send({
+        buffer: chunk.buffer,
+        start: at,
+        end,
+        records: header.recordsCount(chunk.buffer, at),
+        landed,
+      })
+    }
+    landed()
+    chunk.free = promise
+    position += end
+    if (end === 0) return position
+  }
+}
+
+async function benchProduce(bootstrap: string, topic: string, target: string): Promise<void> {
+  await using cluster = await connectCluster({ bootstrap: [bootstrap] })
+  const folder = await mkdtemp(join(tmpdir(), 'data-plane-'))
+  try {
+    const bounds = await dump(cluster, topic, folder)
+    await cluster.deleteTopics([target])
+    const configs = { 'retention.ms': '-1', 'message.timestamp.type': 'CreateTime' }
+    for (let made = false; !made; ) {
+      const newTopic = { name: target, partitions: bounds.length, replicationFactor: 1, configs }
+      made = (await cluster.createTopics([newTopic])).done.length > 0
+    }
+    const identity = await cluster.initProducerId()
+    await using producer = new Producer(cluster, { identity })
+    const cpu = process.cpuUsage()
+    const started = performance.now()
+    const sizes = await Promise.all(
+      bounds.map(async ({ partition }) => {
+        const way = producer.partition({ topic: target, partition, expectedBase: 0n })
+        const size = await sendFile(join(folder, `${partition}.log`), way)
+        await way.flush()
+        return size
+      }),
+    )
+    const bytes = sizes.reduce((sum, size) => sum + size, 0)
+    report(`produce ${topic}`, bytes, (performance.now() - started) / 1000, cpu)
+    await cluster.deleteTopics([target])
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+const [command, bootstrap = '', topic = '', target = ''] = process.argv.slice(2)
 if (command === 'fetch') await benchFetch(bootstrap, topic)
+else if (command === 'produce') await benchProduce(bootstrap, topic, target)
 else process.exitCode = 2

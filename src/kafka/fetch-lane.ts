@@ -45,12 +45,13 @@ export class FetchLane {
   readonly #siblings: LaneSiblings
   #wake: (() => void) | undefined
   #stopped = false
-  #askBytes = firstBytes
+  #askBytes: number
 
   constructor(broker: number, host: LaneHost, siblings: LaneSiblings) {
     this.#book = new LaneBook(broker, host)
     this.#host = host
     this.#siblings = siblings
+    this.#askBytes = Math.min(firstBytes, host.maxBytes)
   }
 
   /** Partitions that the lane has. */

@@ -27,8 +27,8 @@ export class ResponseMemory {
 
 /**
  * The memory for all responses of a fetcher, from one budget. Room for a response is reserved before it is asked for;
- * the memory itself is handed out when it arrives and its size is known. Full-size buffers are kept and used again,
- * small ones are made to measure. A response beyond its reservation (one oversized batch) is taken all the same: it is
+ * the memory itself is handed out when it arrives and its size is known. Buffers for full-size requests are kept and used
+ * again, others are made to measure. A response beyond its reservation (one oversized batch) is taken all the same: it is
  * there already, and those who come next wait until the budget is in order again.
  */
 export class FetchMemory {
@@ -65,8 +65,8 @@ export class FetchMemory {
 
   /** Memory for a response of `size` bytes; uses up the reservation. */
   claim(size: number, reserved: number): ResponseMemory {
-    if (size > this.fullSize || size < this.fullSize / smallShare) return this.#measured(size, reserved)
-    this.#settle(this.fullSize, reserved)
+    const full = reserved === this.fullSize && size <= this.fullSize && size >= this.fullSize / smallShare
+    if (!full) return this.#measured(size, reserved)
     const buffer = this.#idle.pop() ?? Buffer.allocUnsafeSlow(this.fullSize)
     return new ResponseMemory(buffer, () => {
       this.#idle.push(buffer)
