@@ -1,0 +1,96 @@
+import type { ApplyReport, EntryOutcome, GroupOutcome } from '../../offsets/index.ts'
+import { plural, timeText } from '../render/quantities.ts'
+import { type Column, heavyRule, lightRule, printable, tableLines } from '../render/table.ts'
+
+/** The fields of `offset-reset execute -o json`, and of the positions in `three-phase-restore -o json`. */
+export function outcomeObject(report: ApplyReport): Readonly<Record<string, unknown>> {
+  return {
+    cluster_id: report.clusterId,
+    plan_hash: report.planHash,
+    snapshot_id: report.snapshotId ?? null,
+    counts: report.counts,
+    retention_minutes: report.retentionMinutes ?? null,
+    groups: report.groups.map((group) => ({
+      group: group.group,
+      outcome: group.outcome,
+      commit_ms: group.commitMs === undefined ? null : Math.round(group.commitMs),
+      expires: group.expires === undefined ? null : timeText(group.expires),
+      positions: group.entries.map(entryObject),
+    })),
+  }
+}
+
+function entryObject(outcome: EntryOutcome): Readonly<Record<string, unknown>> {
+  const { entry } = outcome
+  return {
+    topic: entry.topic,
+    partition: entry.partition,
+    current: entry.current?.offset ?? null,
+    target: entry.target ?? null,
+    action: entry.action,
+    kind: entry.kind,
+    outcome: outcome.outcome,
+    reason: entry.reason,
+    reread: entry.reread,
+    error: 'error' in outcome ? { code: outcome.error.code, message: outcome.error.message } : null,
+  }
+}
+
+/** What became of a plan, for people. */
+export function outcomeText(report: ApplyReport): string {
+  const { counts } = report
+  const lines = ['Offset Reset', heavyRule]
+  for (const group of report.groups) lines.push('', ...groupLines(group))
+  lines.push(
+    '',
+    `${plural(counts.set, 'position')} set, ${counts.kept} were there already, ${counts.skipped} skipped, ${counts.failed} failed, ${counts.refused} refused`,
+  )
+  if (report.snapshotId !== undefined) lines.push(`The positions before are saved as ${report.snapshotId}`)
+  const expires = report.groups.flatMap((group) => group.expires ?? [])
+  if (expires.length > 0) {
+    lines.push(
+      `The target forgets positions of groups without consumers from ${timeText(Math.min(...expires))} on: start them before`,
+    )
+  }
+  return `${lines.join('\n')}\n`
+}
+
+const columns: readonly Column[] = [
+  { title: 'Topic', width: 9 },
+  { title: 'Partition' },
+  { title: 'Before', width: 7 },
+  { title: 'Now', width: 7 },
+  { title: 'Outcome' },
+  { title: 'Note' },
+]
+
+function groupLines(group: GroupOutcome): readonly string[] {
+  const [title = '', ...cells] = tableLines(columns, group.entries.map(entryRow))
+  return [
+    `Consumer Group: ${printable(group.group)} (${group.outcome})`,
+    lightRule,
+    title,
+    lightRule,
+    ...cells,
+  ]
+}
+
+function entryRow(outcome: EntryOutcome): readonly string[] {
+  const { entry } = outcome
+  const isThere = outcome.outcome === 'set' || outcome.outcome === 'kept'
+  return [
+    entry.topic,
+    String(entry.partition),
+    String(entry.current?.offset ?? '-'),
+    isThere ? String(entry.target ?? '-') : String(entry.current?.offset ?? '-'),
+    outcome.outcome.toUpperCase(),
+    'error' in outcome ? `${outcome.error.message} [${outcome.error.code}]` : entry.reason,
+  ]
+}
+
+/** Exit status: 4 when all that was to be done was refused, 3 when something is missing. */
+export function outcomeStatus(report: ApplyReport): 0 | 3 | 4 {
+  const { counts } = report
+  if (counts.failed === 0 && counts.refused === 0) return 0
+  return counts.set === 0 && counts.failed === 0 ? 4 : 3
+}

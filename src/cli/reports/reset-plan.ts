@@ -1,0 +1,46 @@
+import type { Plan, PlanTable } from '../../offsets/index.ts'
+import { countText } from '../render/quantities.ts'
+import { heavyRule, lightRule, printable, tableLines } from '../render/table.ts'
+
+/** The plan for people. */
+export function planText(table: PlanTable): string {
+  const lines = ['Offset Reset Plan', heavyRule]
+  const notes = table.groups.some(({ rows }) => rows.some(({ note }) => note !== ''))
+  for (const { group, rows } of table.groups) {
+    const columns = [
+      { title: 'Topic', width: 9 },
+      { title: 'Partition' },
+      { title: 'Current', width: 7 },
+      { title: 'Target', width: 7 },
+      { title: 'Action' },
+      ...(notes ? [{ title: 'Note' }] : []),
+    ]
+    const [title = '', ...cells] = tableLines(
+      columns,
+      rows.map((row) => [
+        row.topic,
+        row.partition,
+        row.current,
+        row.target,
+        row.action,
+        ...(notes ? [row.note] : []),
+      ]),
+    )
+    lines.push('', `Consumer Group: ${printable(group)}`, lightRule, title, lightRule, ...cells)
+  }
+  lines.push('', `Total partitions to reset: ${table.toReset}`)
+  if (table.reread > 0) lines.push(`Records that will be read again: ${countText(table.reread)}`)
+  if (table.notices.length > 0) {
+    lines.push(
+      '',
+      'Notices:',
+      ...table.notices.map((notice) => `  ${printable(notice.message)} [${notice.code}]`),
+    )
+  }
+  return `${lines.join('\n')}\n`
+}
+
+/** Whether the plan can be applied as it stands. */
+export function isRefused(plan: Plan): boolean {
+  return plan.entries.some(({ action }) => action === 'REFUSE')
+}
