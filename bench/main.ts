@@ -17,6 +17,7 @@ const measures: Readonly<Record<string, () => Promise<void>>> = {
   limit: async () => (await import('./measures/limit.ts')).shareOfLimit(rounds, scale),
   'many-topics': async () =>
     (await import('./measures/many-topics.ts')).manyTopics(rounds, Math.round(3000 * scale)),
+  storage: async () => (await import('./measures/storage.ts')).storage(rounds, scale),
   records: async () => (await import('./measures/records.ts')).records(rounds, scale),
   'offset-map': async () => (await import('./measures/offset-map.ts')).offsetMap(scale),
 }
