@@ -20,8 +20,8 @@ export { readLogs, readTarget, type TargetState } from './apply/read-target.ts'
 export type { SnapshotPlace, SnapshotStore } from './apply/snapshot.ts'
 export { MapBuilder } from './map/map-builder.ts'
 export { decodePartitionMap, encodePartitionMap } from './map/map-codec.ts'
-export { MAP_CSV_COLUMNS, mapSetToCsv } from './map/map-csv.ts'
-export { LISTED_RANGES, type ListOptions, mapSetFromJson, mapSetToJson } from './map/map-json.ts'
+export { mapSetToCsv } from './map/map-csv.ts'
+export { type ListOptions, mapSetFromJson, mapSetToJson } from './map/map-json.ts'
 export { MapSet, type MapSetOrigin } from './map/map-set.ts'
 export { decodeMapSet, encodeMapSet, loadMapSet, type MapStore, saveMapSet } from './map/map-set-file.ts'
 export { type MapBounds, type MapIdentity, type MappedRecord, PartitionMap } from './map/partition-map.ts'
@@ -47,7 +47,6 @@ export {
   type WantedPosition,
 } from './plan/planner.ts'
 export { type GroupSelection, type SelectedGroups, selectGroups } from './plan/select-groups.ts'
-export { bashQuote } from './script/bash-quote.ts'
 export { resetScript, type ScriptOptions } from './script/reset-script.ts'
 export { absenceFromIndex } from './translate/absence.ts'
 export {

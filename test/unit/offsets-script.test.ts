@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
-import { bashQuote, makePlan, type Plan, resetScript, type WantedPosition } from '../../src/offsets/index.ts'
+import { makePlan, type Plan, resetScript, type WantedPosition } from '../../src/offsets/index.ts'
+import { bashQuote } from '../../src/offsets/script/bash-quote.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 const run = promisify(execFile)

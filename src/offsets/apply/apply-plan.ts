@@ -57,7 +57,8 @@ export async function applyPlan(
         })
   if (options.onRefusal !== 'go-on') stopIfRefused(checked.refusals)
   const refused = new Map(checked.refusals.map(({ group, error }) => [group, error]))
-  const setting = groups.filter(([group]) => touched.includes(group) && !refused.has(group))
+  const isTouched = new Set(touched)
+  const setting = groups.filter(([group]) => isTouched.has(group) && !refused.has(group))
 
   let snapshotId: string | undefined
   if (setting.length > 0 && options.snapshot !== 'none') {

@@ -1,5 +1,5 @@
 import { type Clock, TidemarkError } from '../../base/index.ts'
-import type { GroupDescription, GroupPositions } from '../../kafka/index.ts'
+import type { GroupDescription, GroupPositions, Position } from '../../kafka/index.ts'
 import type { Plan, PlanEntry } from '../plan/plan.ts'
 import { outOfRangeError, place, rangeSentence } from '../plan/planner.ts'
 import { type LogBounds, withinLog } from '../translate/translation.ts'
@@ -63,10 +63,13 @@ export async function checkGroups(
   const before = await read(cluster, groups, options.signal)
   for (const [group, error] of before.failed) refuse(group, error)
   if (!options.allowMoved) {
+    const offsets = new Map(
+      [...before.positions].map(([group, { positions }]) => [group, offsetsOf(positions)]),
+    )
     for (const entry of plan.entries) {
-      const now = before.positions.get(entry.group)
+      const now = offsets.get(entry.group)
       if ((entry.action !== 'SET' && entry.action !== 'KEEP') || now === undefined) continue
-      const moved = movedSincePlan(entry, now)
+      const moved = movedSincePlan(entry, now.get(place(entry.topic, entry.partition)))
       if (moved) refuse(entry.group, moved)
     }
   }
@@ -140,13 +143,12 @@ function positionMoves(group: string, where: Difference): TidemarkError {
 }
 
 /** A rerun after a crash finds some positions where the plan wants them: they have not moved, they are done. */
-function movedSincePlan(entry: PlanEntry, now: GroupPositions): TidemarkError | undefined {
+function movedSincePlan(entry: PlanEntry, now: bigint | undefined): TidemarkError | undefined {
   const { group, topic, partition, current, target } = entry
-  const position = now.positions.find((p) => p.topic === topic && p.partition === partition && p.offset >= 0n)
-  if (position?.offset === current?.offset || position?.offset === target) return undefined
+  if (now === current?.offset || now === target) return undefined
   return new TidemarkError(
     'PLAN_STALE',
-    `The position of '${group}' in ${topic}/${partition} has moved since the plan was made: ${current?.offset ?? 'none'} then, ${position?.offset ?? 'none'} now`,
+    `The position of '${group}' in ${topic}/${partition} has moved since the plan was made: ${current?.offset ?? 'none'} then, ${now ?? 'none'} now`,
     {
       hint: 'Make the plan again, look at it, and apply that.',
       details: { group, topic, partition },
@@ -162,14 +164,21 @@ interface Difference {
 }
 
 function firstDifference(before: GroupPositions, after: GroupPositions): Difference | undefined {
-  const earlier = new Map(before.positions.map((p) => [place(p.topic, p.partition), p]))
-  for (const { topic, partition, offset } of after.positions) {
-    const was = earlier.get(place(topic, partition))
-    earlier.delete(place(topic, partition))
-    if (was?.offset !== offset) return { topic, partition, before: was?.offset, after: offset }
+  const earlier = offsetsOf(before.positions)
+  const later = offsetsOf(after.positions)
+  for (const { topic, partition } of [...before.positions, ...after.positions]) {
+    const [was, is] = [earlier.get(place(topic, partition)), later.get(place(topic, partition))]
+    if (was !== is) return { topic, partition, before: was, after: is }
   }
-  const [gone] = earlier.values()
-  return gone && { topic: gone.topic, partition: gone.partition, before: gone.offset, after: undefined }
+  return undefined
+}
+
+function offsetsOf(positions: readonly Position[]): ReadonlyMap<string, bigint> {
+  return new Map(
+    positions
+      .filter(({ offset }) => offset >= 0n)
+      .map(({ topic, partition, offset }) => [place(topic, partition), offset]),
+  )
 }
 
 /** An error of one group as one of ours, with the group named. */

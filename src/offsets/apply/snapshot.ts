@@ -57,6 +57,7 @@ export async function writeSnapshot(
 }
 
 function snapshotJson(id: string, description: string, input: SnapshotInput): string {
+  const changing = Map.groupBy(input.entries, ({ group }) => group)
   const groups = input.groups.map(({ group, positions }) => {
     const present = positions.filter(({ offset }) => offset >= 0n)
     const places = new Set(present.map(({ topic, partition }) => place(topic, partition)))
@@ -69,8 +70,8 @@ function snapshotJson(id: string, description: string, input: SnapshotInput): st
         leader_epoch: leaderEpoch,
         metadata,
       })),
-      absent: input.entries
-        .filter((entry) => entry.group === group && !places.has(place(entry.topic, entry.partition)))
+      absent: (changing.get(group) ?? [])
+        .filter(({ topic, partition }) => !places.has(place(topic, partition)))
         .map(({ topic, partition }) => ({ topic, partition })),
     }
   })

@@ -10,7 +10,7 @@ import { type Arrival, BY_RANK, BY_SOURCE, type SeekBy } from './seek.ts'
  *   A bit for each source offset of the span, from a present first to a present last; the target side has no jumps.
  */
 export const PACKED = 1
-export const BITS = 2
+const BITS = 2
 /** Runs in a packed block, at most: what a seek may have to step over. */
 export const PACKED_RUNS = 64
 /** Source offsets in a bitmap block, at most. */

@@ -2,7 +2,7 @@ import { type ListOptions, refuseHuge } from './map-json.ts'
 import type { MapSet } from './map-set.ts'
 
 /** Column names of {@link mapSetToCsv}, in order. Ends are inclusive. */
-export const MAP_CSV_COLUMNS = [
+const MAP_CSV_COLUMNS = [
   'source_topic',
   'source_partition',
   'source_start',
@@ -29,6 +29,6 @@ export function* mapSetToCsv(set: MapSet, options: ListOptions = {}): Generator<
 }
 
 /** A field as CSV wants it: quoted where it holds a comma, a quote or a line break. */
-export function csvField(text: string): string {
+function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

@@ -5,7 +5,7 @@ import { MapSet, type MapSetOrigin } from './map-set.ts'
 import type { PartitionMap } from './partition-map.ts'
 
 /** Ranges that a listing of a map may have unless told otherwise: some 250 MB of JSON. */
-export const LISTED_RANGES = 2_000_000
+const LISTED_RANGES = 2_000_000
 
 export interface ListOptions {
   /** More ranges than this are refused with MAP_TOO_LARGE. @default 2,000,000 */

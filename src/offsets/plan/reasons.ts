@@ -8,7 +8,6 @@ const absences: Readonly<Record<AbsenceReason, string>> = {
   aborted: 'of aborted transactions',
   'outside-window': 'outside the time window, compacted away or transaction markers',
   gap: 'missing in the backup',
-  unknown: 'not in the copy',
 }
 
 /** What there is to say about a translation; empty where the next record read is simply the next one. */

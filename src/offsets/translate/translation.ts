@@ -1,5 +1,5 @@
 /** Why source offsets between a position and the record it came to have no record on the target. */
-export type AbsenceReason = 'compacted-or-marker' | 'aborted' | 'outside-window' | 'gap' | 'unknown'
+export type AbsenceReason = 'compacted-or-marker' | 'aborted' | 'outside-window' | 'gap'
 
 /** Source offsets that a translation passed over: they existed, or may have, and are not in the copy. */
 export interface PassedOver {
