@@ -11,12 +11,12 @@ const writers = 4
 
 /**
  * How fast stores take and give objects, as a backup does it: four at a time, in chunks of 8 MiB, objects of 128 MiB, durable at the
- * end. The folder is held against `dd`, which does nothing else; the bucket (versitygw on loopback, with its cheap ETags, on the same
- * cores) against the folder.
+ * end. The folder is held against `dd`, which does nothing else; the bucket (a whole S3 server on loopback, on the same
+ * cores and disk) against the folder.
  */
 export async function storage(rounds: number, scale: number): Promise<void> {
   await using folder = await tempFolder('bench-storage')
-  await using server = await startS3Server({ backend: ['--data-integrity-etag'] })
+  await using server = await startS3Server()
   await server.bucket('bench')
   const objects = Math.max(writers, Math.round(8 * scale))
   const bytes = objects * chunksAnObject * chunk.length
