@@ -65,7 +65,10 @@ const shapes: readonly Shape[] = [
   },
 ]
 
-/** Size of a map in memory and as bytes, time to build it, and time for a million translations of random positions. */
+/**
+ * Size of a map in memory and as bytes, time to build it, and time for a million translations of random
+ * positions.
+ */
 export function offsetMap(scale: number): void {
   const offsets = Math.round(100_000_000 * scale)
   for (const { name, reach, fill } of shapes) {

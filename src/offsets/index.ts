@@ -4,14 +4,14 @@
  *     builder.append(source, target, count)            for each batch that landed      (restore, replication)
  *     map = builder.seal({ sourceEnd, copyStart })     once a partition is copied
  *     target = translate(map, position, log)           pure; skips no record, says why where it is not exact
- *     plan = planFromBackup(capture, maps, current, log bounds, options)    pure; what would be changed, and why
- *     applied = await applyPlan(plan, cluster, …)      checks → snapshot → commit → read back, outcome for each partition
+ *     plan = planFromBackup(capture, selected groups, maps, …)    pure; what would be changed, and why
+ *     report = await applyPlan(plan, cluster, …)       checks → snapshot → commits → everything read back
  *
  * Maps, translation, plans and scripts are pure; only `apply/` talks to a cluster and to a store.
  *
- * It does not promise: that a group which starts between the checks and the commit is noticed before the read-back;
- * that consumers which use `assign()` and never commit are noticed at all; positions of share groups, which are not
- * committed offsets.
+ * It does not promise: that a group which starts between the checks and the commit is noticed before the
+ * read-back; that consumers which use `assign()` and never commit are noticed at all; positions of share
+ * groups, which are not committed offsets.
  */
 export { type ApplyOptions, applyPlan } from './apply/apply-plan.ts'
 export type { ApplyReport, EntryOutcome, GroupOutcome } from './apply/apply-report.ts'

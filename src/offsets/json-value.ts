@@ -8,8 +8,8 @@ export function offsetToJson(offset: bigint): number | string {
 }
 
 /**
- * A value out of a JSON file that somebody may have written by hand. Each reader throws FILE_NOT_READABLE that names the file and
- * the place, what was expected and what came.
+ * A value out of a JSON file that somebody may have written by hand. Each reader throws FILE_NOT_READABLE
+ * that names the file and the place, what was expected and what came.
  */
 export class JsonValue {
   readonly #value: unknown
@@ -84,7 +84,10 @@ export class JsonValue {
     return value
   }
 
-  /** An offset: a whole number from `least` on, or text of digits. A number that JSON cannot carry exactly is refused. */
+  /**
+   * An offset: a whole number from `least` on, or text of digits. A number that JSON cannot carry exactly is
+   * refused.
+   */
   offset(least = 0n): bigint {
     const value = this.#value
     if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {

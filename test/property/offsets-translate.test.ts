@@ -3,7 +3,10 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { MapBuilder, type PartitionMap, translate, translateMerged } from '../../src/offsets/index.ts'
 
-/** What stands at a source offset. Only `record` is copied; `outside` is a record that a time window leaves out. */
+/**
+ * What stands at a source offset. Only `record` is copied; `outside` is a record that a time window leaves
+ * out.
+ */
 type Slot = 'record' | 'outside' | 'hole' | 'marker' | 'aborted'
 
 /** A source log, how it is copied, and where a group stands. */
@@ -34,7 +37,10 @@ const scene: fc.Arbitrary<Scene> = fc.record({
   }),
 })
 
-/** Copies record by record, the plain way; the target log holds source offsets, or undefined for a foreign record. */
+/**
+ * Copies record by record, the plain way; the target log holds source offsets, or undefined for a foreign
+ * record.
+ */
 function copy(scene: Scene): { map: PartitionMap; target: (number | undefined)[]; sourceEnd: number } {
   const builder = new MapBuilder({
     sourceTopic: 's',

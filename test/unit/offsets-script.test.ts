@@ -42,7 +42,10 @@ function plan(wanted: readonly Partial<WantedPosition>[], backupId = 'production
   })
 }
 
-/** A tool that writes down its arguments and says that it did as told; the group `late` it moves elsewhere, `busy` it refuses. */
+/**
+ * A tool that writes down its arguments and says that it did as told; the group `late` it moves elsewhere,
+ * `busy` it refuses.
+ */
 const fakeTool = `#!/bin/bash
 printf '%s\\0' "$#" "$@" >> "$CALLS"
 while [ $# -gt 0 ]; do

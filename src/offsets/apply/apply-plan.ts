@@ -16,8 +16,8 @@ export interface ApplyOptions {
   /** Where positions are saved before they are changed; `none` only when the user said so. */
   readonly snapshot: SnapshotPlace | 'none'
   /**
-   * When one group must not be touched: `stop` rejects with the reason and changes nothing at all, `go-on` leaves that group alone
-   * and reports it. @default 'stop'
+   * When one group must not be touched: `stop` rejects with the reason and changes nothing at all, `go-on`
+   * leaves that group alone and reports it. @default 'stop'
    */
   readonly onRefusal?: 'stop' | 'go-on'
   /** Groups committed at the same time. @default 32 */
@@ -31,9 +31,9 @@ export interface ApplyOptions {
 /**
  * Makes a plan true: checks, snapshot, one commit for each group, and everything read back.
  *
- * Rejects before anything was changed with SOURCE_MISMATCH (another cluster), PLAN_ALTERED, and, unless told to go on,
- * GROUP_ACTIVE, PLAN_STALE, OFFSET_OUT_OF_RANGE or what kept a group from being read. From the first commit on,
- * failures are values in the report. Applying the same plan again is harmless.
+ * Rejects before anything was changed with SOURCE_MISMATCH (another cluster), PLAN_ALTERED, and, unless told
+ * to go on, GROUP_ACTIVE, PLAN_STALE, OFFSET_OUT_OF_RANGE or what kept a group from being read. From the
+ * first commit on, failures are values in the report. Applying the same plan again is harmless.
  */
 export async function applyPlan(
   plan: Plan,

@@ -10,14 +10,17 @@ export type EntryOutcome =
 export interface GroupOutcome {
   readonly group: string
   /**
-   * `done`: every position of the plan is in place. `partial`: some are. `failed`: none of those to be set is.
-   * `refused`: the group was left alone.
+   * `done`: every position of the plan is in place. `partial`: some are. `failed`: none of those to be set
+   * is. `refused`: the group was left alone.
    */
   readonly outcome: 'done' | 'partial' | 'failed' | 'refused'
   readonly entries: readonly EntryOutcome[]
   /** Ms from the commit request to its answer; undefined when nothing was to be committed. */
   readonly commitMs: number | undefined
-  /** When the target forgets the positions unless a consumer joins before: ms since the epoch. Undefined when not known or nothing is kept. */
+  /**
+   * When the target forgets the positions unless a consumer joins before: ms since the epoch. Undefined when
+   * not known or nothing is kept.
+   */
   readonly expires: number | undefined
 }
 
@@ -29,6 +32,9 @@ export interface ApplyReport {
   readonly groups: readonly GroupOutcome[]
   /** Partitions by outcome. */
   readonly counts: Readonly<Record<EntryOutcome['outcome'], number>>
-  /** How long the target keeps positions of a group without members, in minutes; undefined when it may not be read. */
+  /**
+   * How long the target keeps positions of a group without members, in minutes; undefined when it may not be
+   * read.
+   */
   readonly retentionMinutes: number | undefined
 }

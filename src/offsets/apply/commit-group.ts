@@ -19,7 +19,10 @@ export interface GroupCommit {
   readonly failed: ReadonlyMap<string, TidemarkError>
 }
 
-/** Sets all positions of a group in one request. Never rejects: a failure of the request is one of each position. */
+/**
+ * Sets all positions of a group in one request. Never rejects: a failure of the request is one of each
+ * position.
+ */
 export async function commitGroup(
   group: string,
   entries: readonly PlanEntry[],

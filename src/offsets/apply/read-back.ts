@@ -7,7 +7,10 @@ import type { PositionsCluster } from './cluster.ts'
 /** Says how what the target holds differs from an entry; undefined where it does not. */
 export type ReadBack = (entry: PlanEntry) => TidemarkError | undefined
 
-/** Reads the positions of groups after their commits. Never rejects: what could not be read is a problem of each entry. */
+/**
+ * Reads the positions of groups after their commits. Never rejects: what could not be read is a problem of
+ * each entry.
+ */
 export async function readBack(
   groups: readonly string[],
   cluster: PositionsCluster,

@@ -8,7 +8,9 @@ export interface TargetState {
   readonly logs: LogTable
 }
 
-/** Reads both, with as few requests as the cluster allows. Topics that do not exist are left out of the logs. */
+/**
+ * Reads both, with as few requests as the cluster allows. Topics that do not exist are left out of the logs.
+ */
 export async function readTarget(
   cluster: Pick<Cluster, 'topics' | 'listOffsets' | 'fetchPositions'>,
   groups: readonly string[],

@@ -28,9 +28,9 @@ export interface Checked {
 }
 
 /**
- * Looks for reasons not to apply a plan: entries that the planner refused, groups with members, positions that moved
- * since the plan was made, logs that no longer hold the target, positions that move now (consumers that use `assign()`
- * show in no other way).
+ * Looks for reasons not to apply a plan: entries that the planner refused, groups with members, positions
+ * that moved since the plan was made, logs that no longer hold the target, positions that move now (consumers
+ * that use `assign()` show in no other way).
  */
 export async function checkGroups(
   plan: Plan,
@@ -142,7 +142,9 @@ function positionMoves(group: string, where: Difference): TidemarkError {
   )
 }
 
-/** A rerun after a crash finds some positions where the plan wants them: they have not moved, they are done. */
+/**
+ * A rerun after a crash finds some positions where the plan wants them: they have not moved, they are done.
+ */
 function movedSincePlan(entry: PlanEntry, now: bigint | undefined): TidemarkError | undefined {
   const { group, topic, partition, current, target } = entry
   if (now === current?.offset || now === target) return undefined

@@ -32,8 +32,9 @@ export interface SnapshotInput {
 }
 
 /**
- * Saves the positions of groups before they are changed: all of them, with metadata, and the partitions that are about to
- * get one and had none. Resolves with the snapshot's id once it is durable. Never replaces one that exists.
+ * Saves the positions of groups before they are changed: all of them, with metadata, and the partitions that
+ * are about to get one and had none. Resolves with the snapshot's id once it is durable. Never replaces one
+ * that exists.
  */
 export async function writeSnapshot(
   { store, prefix, description }: SnapshotPlace,

@@ -3,11 +3,13 @@ import { type Arrival, BY_RANK, BY_SOURCE, type SeekBy } from './seek.ts'
 /*
  * Payloads of blocks, little endian. Both begin with a kind byte.
  *
- * Packed (1): n−1 | three widths in bits | pad to 5 bytes | three u32 minima | n counts | n−1 source gaps | n−1 target gaps
- *   A count is stored less one; a gap is the number of offsets between two runs. Every column is stored less its
- *   minimum, in as few bits as its largest value needs: runs that are alike (transactions of equal size) take no bits.
+ * Packed (1): n−1 | three widths in bits | pad to 5 bytes | three u32 minima
+ *             | n counts | n−1 source gaps | n−1 target gaps
+ *   A count is stored less one; a gap is the number of offsets between two runs. Every column is stored less
+ *   its minimum, in as few bits as its largest value needs: transactions of equal size take no bits.
  * Bits (2):   pad | u16 span−1 | u16 records before each 512 bits | span bits, padded to whole words
- *   A bit for each source offset of the span, from a present first to a present last; the target side has no jumps.
+ *   A bit for each source offset of the span, from a present first to a present last; the target side has no
+ *   jumps.
  */
 export const PACKED = 1
 const BITS = 2
@@ -17,7 +19,10 @@ export const PACKED_RUNS = 64
 export const BITS_SPAN = 65_536
 /** Bytes that must follow the last payload, since columns are read four bytes at a time. */
 export const PAYLOAD_PAD = 4
-/** A count or gap at or above this is never put into a packed column, so that one four-byte read always holds a value. */
+/**
+ * A count or gap at or above this is never put into a packed column, so that one four-byte read always holds
+ * a value.
+ */
 export const PACKED_LIMIT = 1 << 24
 
 const PACKED_HEADER = 17
@@ -226,7 +231,10 @@ export function* walkBits(view: DataView, at: number): Generator<readonly [numbe
   if (count > 0) yield [span - count, target, count]
 }
 
-/** Records in a block, or undefined when its bytes [at, end) do not make one: for checking what was read from a file. */
+/**
+ * Records in a block, or undefined when its bytes [at, end) do not make one: for checking what was read from
+ * a file.
+ */
 export function checkedCount(view: DataView, at: number, end: number): number | undefined {
   if (end - at < BITS_HEADER) return undefined
   if (kindOf(view, at) === BITS) {

@@ -5,8 +5,8 @@ import { RunPacker } from './run-packer.ts'
 /**
  * Builds the map of one source partition into one target partition while its records land.
  *
- * `append` is called for each acknowledged batch, in order: it extends the open run by touching a few numbers. Memory
- * is what the packed map takes, and at most 6 KB for runs not packed yet.
+ * `append` is called for each acknowledged batch, in order: it extends the open run by touching a few
+ * numbers. Memory is what the packed map takes, and at most 6 KB for runs not packed yet.
  */
 export class MapBuilder {
   readonly identity: MapIdentity
@@ -46,8 +46,9 @@ export class MapBuilder {
   }
 
   /**
-   * `count` records with source offsets from `sourceFirst` on, without holes, landed at `targetFirst` and the offsets
-   * after it. Throws INTERNAL when they overlap or precede what was added before, on either side: such a map would lie.
+   * `count` records with source offsets from `sourceFirst` on, without holes, landed at `targetFirst` and the
+   * offsets after it. Throws INTERNAL when they overlap or precede what was added before, on either side:
+   * such a map would lie.
    */
   append(sourceFirst: bigint, targetFirst: bigint, count: number): void {
     this.#packer.add(sourceFirst, targetFirst, count)
@@ -56,6 +57,7 @@ export class MapBuilder {
   /** The map of what was added so far. The builder may go on afterwards and be sealed again. */
   seal(bounds: MapBounds): PartitionMap {
     const next = this.nextSource
+    invariant(bounds.sourceEnd >= 0n && bounds.copyStart >= 0n, 'log ends are not negative')
     invariant(
       next === undefined || bounds.sourceEnd >= next,
       'the source end lies behind the last record copied',

@@ -12,7 +12,8 @@ import { RunBlocks } from './run-blocks.ts'
  *   source cluster | source topic | source partition | target topic | target partition
  *   source end | copy start | [complete from]
  *   number of blocks | source base | target base
- *   for each block: source and target offset of its first record less those of the block before, records, payload bytes
+ *   for each block: source and target offset of its first record less those of the block before, records,
+ *     payload bytes
  *   the payloads, as in memory (block-payload.ts)
  *   CRC-32 of everything before (u32, little endian)
  */
@@ -49,8 +50,8 @@ export function encodePartitionMap(map: PartitionMap): Buffer {
 }
 
 /**
- * Reads what {@link encodePartitionMap} wrote. Throws ARCHIVE_DAMAGED when the bytes are cut, changed or make no
- * sense, ARCHIVE_TOO_NEW when a newer version wrote them. `where` names them in the message.
+ * Reads what {@link encodePartitionMap} wrote. Throws ARCHIVE_DAMAGED when the bytes are cut, changed or make
+ * no sense, ARCHIVE_TOO_NEW when a newer version wrote them. `where` names them in the message.
  */
 export function decodePartitionMap(bytes: Uint8Array, where = 'offset map'): PartitionMap {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -14,7 +14,10 @@ const MAP_CSV_COLUMNS = [
   'records',
 ] as const
 
-/** The ranges of the maps as CSV with a header line, piece by piece. Throws MAP_TOO_LARGE as the JSON form does. */
+/**
+ * The ranges of the maps as CSV with a header line, piece by piece. Throws MAP_TOO_LARGE as the JSON form
+ * does.
+ */
 export function* mapSetToCsv(set: MapSet, options: ListOptions = {}): Generator<string> {
   refuseHuge(set, options)
   yield `${MAP_CSV_COLUMNS.join(',')}\n`

@@ -13,9 +13,9 @@ export interface ListOptions {
 }
 
 /**
- * The maps as JSON text, piece by piece. One topic makes one object, several make an object with a list of them under
- * `topics`; `docs/offsets.md` has the members. Throws MAP_TOO_LARGE before the first piece when the maps have more
- * ranges than allowed.
+ * The maps as JSON text, piece by piece. One topic makes one object, several make an object with a list of
+ * them under `topics`; `docs/offsets.md` has the members. Throws MAP_TOO_LARGE before the first piece when
+ * the maps have more ranges than allowed.
  */
 export function* mapSetToJson(set: MapSet, options: ListOptions = {}): Generator<string> {
   refuseHuge(set, options)
@@ -125,9 +125,9 @@ function byTopic(set: MapSet): Map<string, PartitionMap[]> {
 }
 
 /**
- * Reads a mapping file: one topic's object, a list of them, or an object with `topics`. Members beyond those that
- * document the ranges may be missing: then the copy is taken to be complete and to end with its last range.
- * Throws FILE_NOT_READABLE naming the place.
+ * Reads a mapping file: one topic's object, a list of them, or an object with `topics`. Members beyond those
+ * that document the ranges may be missing: then the copy is taken to be complete and to end with its last
+ * range. Throws FILE_NOT_READABLE naming the place.
  */
 export function mapSetFromJson(text: string, file: string): MapSet {
   const root = JsonValue.parse(text, file)

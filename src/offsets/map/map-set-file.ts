@@ -5,8 +5,8 @@ import { decodePartitionMap, encodePartitionMap } from './map-codec.ts'
 import { MapSet } from './map-set.ts'
 
 /*
- * A set of maps as one object: 'TMAPSET1', a JSON header (u32 length, little endian; origin, and the length of each
- * map), the maps as map-codec.ts writes them, and the SHA-256 of all before.
+ * A set of maps as one object: 'TMAPSET1', a JSON header (u32 length, little endian; origin, and the length
+ * of each map), the maps as map-codec.ts writes them, and the SHA-256 of all before.
  */
 const MAGIC = 'TMAPSET1'
 
@@ -43,7 +43,9 @@ export function encodeMapSet(set: MapSet): readonly Uint8Array[] {
   return [...parts, hash.digest()]
 }
 
-/** Reads what {@link encodeMapSet} wrote. Throws ARCHIVE_DAMAGED or ARCHIVE_TOO_NEW; `where` names the bytes. */
+/**
+ * Reads what {@link encodeMapSet} wrote. Throws ARCHIVE_DAMAGED or ARCHIVE_TOO_NEW; `where` names the bytes.
+ */
 export function decodeMapSet(bytes: Uint8Array, where = 'set of offset maps'): MapSet {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const damaged = (what: string) =>

@@ -15,11 +15,14 @@ export interface MapIdentity {
 /** What a map knows beside its runs. */
 export interface MapBounds {
   /**
-   * First source offset from which on the map is complete; positions below are `unmapped`. Undefined for a map that
-   * holds all that was ever copied; set when older runs were trimmed away.
+   * First source offset from which on the map is complete; positions below are `unmapped`. Undefined for a
+   * map that holds all that was ever copied; set when older runs were trimmed away.
    */
   readonly completeFrom?: bigint | undefined
-  /** The source's log end, as captured with the copy: the first source offset that the copy knows nothing about. */
+  /**
+   * The source's log end, as captured with the copy: the first source offset that the copy knows nothing
+   * about.
+   */
   readonly sourceEnd: bigint
   /** The target partition's log end when the copy of the partition began. */
   readonly copyStart: bigint
@@ -32,8 +35,8 @@ export interface MappedRecord {
 }
 
 /**
- * Where the records of one source partition went in one target partition. Immutable, and small: a contiguous copy of
- * any length takes some 40 bytes, one full of holes about a bit for each source offset.
+ * Where the records of one source partition went in one target partition. Immutable, and small: a contiguous
+ * copy of any length takes some 40 bytes, one full of holes about a bit for each source offset.
  *
  * Both sides rise together: records keep their order.
  */
@@ -77,7 +80,10 @@ export class PartitionMap implements MapIdentity {
     return this.blocks.bytes
   }
 
-  /** Target offset after the last record copied; where nothing was copied, the log end at which the copy began. */
+  /**
+   * Target offset after the last record copied; where nothing was copied, the log end at which the copy
+   * began.
+   */
   get targetEnd(): bigint {
     return this.last === undefined ? this.copyStart : this.last.target + 1n
   }
@@ -108,8 +114,9 @@ export class PartitionMap implements MapIdentity {
   }
 
   /**
-   * The map of the way back: target offsets become source offsets. A position behind the copy (records written on the
-   * target since) comes out `ahead-of-copy`, at the offset after the last record that both sides have.
+   * The map of the way back: target offsets become source offsets. A position behind the copy (records
+   * written on the target since) comes out `ahead-of-copy`, at the offset after the last record that both
+   * sides have.
    */
   invert(targetCluster: string): PartitionMap {
     const packer = new RunPacker()

@@ -1,7 +1,10 @@
 import { findInBits, kindOf, PACKED, seekBits, seekPacked, walkBits, walkPacked } from './block-payload.ts'
 import { type Arrival, BY_SOURCE, BY_TARGET, type SeekBy } from './seek.ts'
 
-/** A contiguous stretch of the copy: `count` records from `source` on lie at `target` and the offsets after it. */
+/**
+ * A contiguous stretch of the copy: `count` records from `source` on lie at `target` and the offsets after
+ * it.
+ */
 export interface Run {
   readonly source: bigint
   readonly target: bigint
@@ -11,13 +14,13 @@ export interface Run {
 /**
  * The runs of one partition, packed into blocks and never changed.
  *
- * Each block has a row in four columns: source and target offset of its first record (relative to the bases), the
- * number of records before it, and where its payload begins. A block without payload is one contiguous run; others
- * hold up to 64 runs in bit-packed columns, or a bitmap of the source offsets that are present. So a plain topic is one
- * row, and a topic full of holes takes about one bit for each source offset.
+ * Each block has a row in four columns: source and target offset of its first record (relative to the bases),
+ * the number of records before it, and where its payload begins. A block without payload is one contiguous
+ * run; others hold up to 64 runs in bit-packed columns, or a bitmap of the source offsets that are present.
+ * So a plain topic is one row, and a topic full of holes takes about one bit for each source offset.
  *
- * Offsets are doubles relative to a `bigint` base: exact as long as one partition's offsets lie within 2^53 of each
- * other, which the builder asserts.
+ * Offsets are doubles relative to a `bigint` base: exact as long as one partition's offsets lie within 2^53
+ * of each other, which the builder asserts.
  */
 export class RunBlocks {
   readonly sourceBase: bigint
@@ -66,8 +69,8 @@ export class RunBlocks {
   }
 
   /**
-   * The first record at or after `value` in the chosen column (relative to its base); undefined when all lie before.
-   * The answer is valid until the next seek.
+   * The first record at or after `value` in the chosen column (relative to its base); undefined when all lie
+   * before. The answer is valid until the next seek.
    */
   seek(by: SeekBy, value: number): Arrival | undefined {
     const column = by === BY_SOURCE ? this.source : by === BY_TARGET ? this.target : this.rank

@@ -15,14 +15,16 @@ import { RunBlocks } from './run-blocks.ts'
 const PENDING = 512
 /** A run of this many records gets a row of its own instead of widening the columns of its neighbours. */
 const LONG_RUN = 65_536
-/** Bytes of a block's row in the columns: what each packed block costs beside its payload, and bitmaps share. */
+/**
+ * Bytes of a block's row in the columns: what each packed block costs beside its payload, and bitmaps share.
+ */
 const ROW = 28
 /** A hole this wide ends a bitmap: cheaper to begin a new block than to write its zeros. */
 const WIDE_HOLE = 256
 
 /**
- * Takes runs in order and packs them into {@link RunBlocks}. The run that is being extended is kept aside; adding to
- * it touches four numbers and allocates nothing.
+ * Takes runs in order and packs them into {@link RunBlocks}. The run that is being extended is kept aside;
+ * adding to it touches four numbers and allocates nothing.
  */
 export class RunPacker {
   #sourceBase = 0n
@@ -272,7 +274,10 @@ export class RunPacker {
     this.#targetGap = grown(this.#targetGap, new Uint32Array(this.#capacity))
   }
 
-  /** A copy whose blocks are shared until it adds to them: what is pending is small, what is packed is not changed. */
+  /**
+   * A copy whose blocks are shared until it adds to them: what is pending is small, what is packed is not
+   * changed.
+   */
   #clone(): RunPacker {
     const copy = new RunPacker()
     copy.#sourceBase = this.#sourceBase

@@ -13,7 +13,10 @@ import type { SelectedGroups } from './select-groups.ts'
 export interface BackupPlanOptions
   extends Pick<PlanInput, 'clusterId' | 'created' | 'current' | 'logs' | 'outOfRange'> {
   readonly backupId: string
-  /** Source partitions in which a group has no position, where records of several were merged. @default 'earliest' */
+  /**
+   * Source partitions in which a group has no position, where records of several were merged. @default
+   * 'earliest'
+   */
   readonly missing?: MissingPolicy
   /** Mark translated positions in their metadata where no application keeps anything there. @default true */
   readonly mark?: boolean
@@ -27,8 +30,9 @@ export interface BackupPlanOptions
 const unbounded: LogBounds = { logStart: 0n, logEnd: 0x7fffffffffffffffn }
 
 /**
- * A plan that puts the selected groups on the target where they stood on the source when the backup captured them.
- * Pure. Nothing is left out silently: a captured position that yields none is an entry with action `SKIP` and a reason.
+ * A plan that puts the selected groups on the target where they stood on the source when the backup captured
+ * them. Pure. Nothing is left out silently: a captured position that yields none is an entry with action
+ * `SKIP` and a reason.
  */
 export function planFromBackup(
   capture: PositionCapture,
@@ -169,7 +173,9 @@ class GroupTranslation {
     }
   }
 
-  /** Partitions that only the target has are read from their start, so that nothing written there is skipped. */
+  /**
+   * Partitions that only the target has are read from their start, so that nothing written there is skipped.
+   */
   #newPartitions(sourceTopic: string, targetTopic: string): WantedPosition[] {
     const wanted: WantedPosition[] = []
     // Where records found new partitions, one without a map got none: whatever comes there is new.

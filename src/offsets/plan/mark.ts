@@ -3,8 +3,8 @@ import type { SourcePosition } from './plan.ts'
 const PREFIX = 'tidemark/1 '
 
 /**
- * Commit metadata that says that a position was translated, from where. Written only where the application keeps
- * nothing there itself. Names the source position when there is just one.
+ * Commit metadata that says that a position was translated, from where. Written only where the application
+ * keeps nothing there itself. Names the source position when there is just one.
  */
 export function translationMark(
   clusterId: string,

@@ -30,8 +30,8 @@ export function planToJson(plan: Plan): string {
 }
 
 /**
- * Reads a plan file. Throws FILE_NOT_READABLE naming the place that is wrong, PLAN_ALTERED when the content is not what
- * the hash was made of. Layout and order of members may have changed; values may not.
+ * Reads a plan file. Throws FILE_NOT_READABLE naming the place that is wrong, PLAN_ALTERED when the content
+ * is not what the hash was made of. Layout and order of members may have changed; values may not.
  */
 export function planFromJson(text: string, file: string): Plan {
   const root = JsonValue.parse(text, file)

@@ -3,8 +3,8 @@ import { offsetToJson } from '../json-value.ts'
 import type { TranslationKind } from '../translate/translation.ts'
 
 /**
- * What happens to a position: `SET` commits the target, `KEEP` finds it there already, `SKIP` commits nothing (the
- * reason says why), `REFUSE` makes the plan one that cannot be applied.
+ * What happens to a position: `SET` commits the target, `KEEP` finds it there already, `SKIP` commits nothing
+ * (the reason says why), `REFUSE` makes the plan one that cannot be applied.
  */
 export type PlanAction = 'SET' | 'KEEP' | 'SKIP' | 'REFUSE'
 

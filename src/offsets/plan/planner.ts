@@ -15,7 +15,10 @@ import {
 /** The log of each partition of the target's topics. */
 export type LogTable = ReadonlyMap<string, ReadonlyMap<number, LogBounds>>
 
-/** What to do with a target that lies outside the partition's log: refuse, move it to the near end, or leave the position alone. */
+/**
+ * What to do with a target that lies outside the partition's log: refuse, move it to the near end, or leave
+ * the position alone.
+ */
 export type RangePolicy = 'fail' | 'clamp' | 'skip'
 
 /** A position that a group should get. */
@@ -23,7 +26,9 @@ export interface WantedPosition {
   readonly group: string
   readonly topic: string
   readonly partition: number
-  /** Undefined = nothing to commit; the reason says why. May lie outside the log: the range policy decides. */
+  /**
+   * Undefined = nothing to commit; the reason says why. May lie outside the log: the range policy decides.
+   */
   readonly offset: bigint | undefined
   readonly metadata: string | null
   readonly kind: PlanKind
@@ -47,8 +52,8 @@ export interface PlanInput {
 }
 
 /**
- * Holds wanted positions against what the target has: its logs and the groups' positions now. Pure; every source of
- * positions and every strategy ends here.
+ * Holds wanted positions against what the target has: its logs and the groups' positions now. Pure; every
+ * source of positions and every strategy ends here.
  */
 export function makePlan(input: PlanInput): Plan {
   const current = new Map(input.current.done.map((group) => [group.group, positionsOf(group)]))

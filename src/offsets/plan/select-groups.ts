@@ -13,9 +13,9 @@ export interface SelectedGroups {
 }
 
 /**
- * The captured groups that a selection means, in the order asked for. Throws GROUP_NOT_FOUND when a group named by its
- * exact name was not captured or has no positions, and when nothing was ever captured: to be called before anything is
- * changed. Everything else that is left out is in the notices.
+ * The captured groups that a selection means, in the order asked for. Throws GROUP_NOT_FOUND when a group
+ * named by its exact name was not captured or has no positions, and when nothing was ever captured: to be
+ * called before anything is changed. Everything else that is left out is in the notices.
  */
 export function selectGroups(
   capture: PositionCapture | undefined,

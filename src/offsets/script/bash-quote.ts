@@ -1,8 +1,9 @@
 const plain = /^[A-Za-z0-9_./:@%+,=-]+$/
 
 /**
- * A word that bash reads back as exactly this text, whatever it holds, on one line: as it is where nothing in it means
- * anything to bash, else quoted. Throws nothing; text with a NUL cannot be an argument and is for the caller to refuse.
+ * A word that bash reads back as exactly this text, whatever it holds, on one line: as it is where nothing in
+ * it means anything to bash, else quoted. Throws nothing; text with a NUL cannot be an argument and is for
+ * the caller to refuse.
  */
 export function bashQuote(text: string): string {
   if (plain.test(text)) return text

@@ -9,9 +9,10 @@ export interface ScriptOptions {
 }
 
 /**
- * A bash script that makes a plan true with Kafka's own `kafka-consumer-groups.sh`. It goes on after a failure, ends with a tally,
- * and exits 0 only when every position is where the plan wants it: the tool's exit status says nothing, and an offset outside the log
- * is moved by the tool without a word, so the script reads what the tool says it has set.
+ * A bash script that makes a plan true with Kafka's own `kafka-consumer-groups.sh`. It goes on after a
+ * failure, ends with a tally, and exits 0 only when every position is where the plan wants it: the tool's
+ * exit status says nothing, and an offset outside the log is moved by the tool without a word, so the script
+ * reads what the tool says it has set.
  */
 export function resetScript(plan: Plan, options: ScriptOptions): string {
   const commands = plan.entries.filter(isCommand)

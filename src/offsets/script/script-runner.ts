@@ -1,6 +1,6 @@
 /*
- * The parts of a generated script that are the same in each. Written for bash 3.2 (macOS) and later; an empty array needs the
- * `+` form there. Nothing of a name or a reason ever goes in here.
+ * The parts of a generated script that are the same in each. Written for bash 3.2 (macOS) and later; an empty
+ * array needs the `+` form there. Nothing of a name or a reason ever goes in here.
  */
 
 /** Before anything else: the shell is bash. */

@@ -2,8 +2,9 @@ import type { OffsetRange, PartitionIndex } from '../../archive/index.ts'
 import type { AbsenceReason, ExplainAbsence } from './translation.ts'
 
 /**
- * Reasons for absent source offsets, from what the backup says of the partition: gaps, aborted data, and for the rest
- * that the cleaner removed it, that a transaction marker stood there, or that it lay outside the restore's time window.
+ * Reasons for absent source offsets, from what the backup says of the partition: gaps, aborted data, and for
+ * the rest that the cleaner removed it, that a transaction marker stood there, or that it lay outside the
+ * restore's time window.
  */
 export function absenceFromIndex(
   index: Pick<PartitionIndex, 'gaps' | 'aborted'>,

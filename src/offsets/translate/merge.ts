@@ -9,23 +9,32 @@ export interface MergeSource {
   readonly position: bigint | undefined
 }
 
-/** What to take for a source partition in which the group has no position: all of it unread, or all of it read. */
+/**
+ * What to take for a source partition in which the group has no position: all of it unread, or all of it
+ * read.
+ */
 export type MissingPolicy = 'earliest' | 'latest'
 
-/** Where to read on in a target partition that holds records of several source partitions, or a part of one. */
+/**
+ * Where to read on in a target partition that holds records of several source partitions, or a part of one.
+ */
 export type MergedTranslation =
   | {
       readonly kind: Exclude<TranslationKind, 'unmapped'>
       readonly target: bigint
       readonly outOfRange?: OutOfRange
-      /** Records that the group had read and will read again, because one that it had not read lies before them. */
+      /**
+       * Records that the group had read and will read again, because one that it had not read lies before
+       * them.
+       */
       readonly reread: number
     }
   | { readonly kind: 'unmapped'; readonly target: undefined; readonly source: PartitionMap }
 
 /**
- * The first record of a target partition that no source position has consumed; the end of the copy when all of them
- * are consumed. Consumed records that come after it are counted: they will be read again, none is skipped.
+ * The first record of a target partition that no source position has consumed; the end of the copy when all
+ * of them are consumed. Consumed records that come after it are counted: they will be read again, none is
+ * skipped.
  *
  * All sources must be maps into the same target partition.
  */

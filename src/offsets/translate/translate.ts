@@ -9,8 +9,8 @@ import {
 } from './translation.ts'
 
 /**
- * Where a group that would read `position` next on the source has to read on the target, so that it skips no record
- * that was copied and reads none again.
+ * Where a group that would read `position` next on the source has to read on the target, so that it skips no
+ * record that was copied and reads none again.
  *
  * `position` is a committed offset, 0 or more: that a group has none is for the caller to tell.
  */

@@ -10,7 +10,10 @@ export interface IndexRow {
   readonly records: number
 }
 
-/** A row for each partition of a topic, by partition. Offsets are those of the stored batches, transaction markers included. */
+/**
+ * A row for each partition of a topic, by partition. Offsets are those of the stored batches, transaction
+ * markers included.
+ */
 export function indexRows({ topic, partitions }: TopicIndex): readonly IndexRow[] {
   return [...partitions.values()]
     .sort((a, b) => a.partition - b.partition)
