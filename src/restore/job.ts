@@ -1,4 +1,6 @@
-import type { ClusterOptions } from '../kafka/types.ts'
+import type { ErrorCode } from '../base/index.ts'
+import type { ClusterOptions } from '../kafka/index.ts'
+import type { ApplyReport, Plan } from '../offsets/index.ts'
 
 /** Source topic → target topic. The first rule that matches wins; without one a topic keeps its name. */
 export type TopicRule =
@@ -82,28 +84,72 @@ export interface RestoredPartition {
   readonly targetEnd: bigint | undefined
 }
 
+/** What became of the positions of the groups; see `ApplyReport` for what counts as done. */
+export interface RestoredPositions {
+  readonly plan: Plan
+  readonly applied: ApplyReport
+}
+
+/** A topic that could not be restored; the others could. */
+export interface FailedTopic {
+  /** Name on the target. */
+  readonly topic: string
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+/** A topic that is not yet as it shall be. */
+export interface WaitingTopic {
+  readonly topic: string
+  /** Settings that wait for `restore finish`. `(default)` = the cluster's own value. */
+  readonly configs: Readonly<Record<string, string>>
+  readonly reason: string
+}
+
 export interface RestoreReport {
   readonly restoreId: string
   readonly backupId: string
   readonly commit: number
   readonly targetClusterId: string
   readonly dryRun: boolean
+  /** Went on where an earlier run had stopped. */
   readonly resumed: boolean
+  /** All had been done by an earlier run: nothing was changed. */
+  readonly alreadyDone: boolean
+  /** One for each source partition; of a dry run, what would be written at most. */
   readonly partitions: readonly RestoredPartition[]
   readonly records: number
   readonly bytes: number
-  readonly failedTopics: readonly {
-    readonly topic: string
-    readonly code: string
-    readonly message: string
-  }[]
+  readonly failedTopics: readonly FailedTopic[]
   /** Topics whose retention or compaction settings wait for `restore finish`. */
-  readonly waitingTopics: readonly {
-    readonly topic: string
-    readonly configs: Readonly<Record<string, string>>
-    readonly reason: string
-  }[]
+  readonly waitingTopics: readonly WaitingTopic[]
+  /** Undefined when no groups were asked for, or the run did not come so far. */
+  readonly positions: RestoredPositions | undefined
   readonly notices: readonly RestoreNotice[]
   readonly interrupted: boolean
   readonly durationMs: number
+}
+
+/** A restore in its three phases: records, map, positions. */
+export interface ThreePhaseReport {
+  /** Phase 1. */
+  readonly restore: RestoreReport
+  /** Phase 2: undefined when the copy did not get so far. */
+  readonly map:
+    | {
+        readonly partitions: number
+        readonly records: number
+        readonly ranges: number
+        readonly bytes: number
+      }
+    | undefined
+  /** Phase 3. */
+  readonly positions: RestoredPositions | undefined
+}
+
+/** What `restore finish` has put in force. */
+export interface FinishReport {
+  readonly restoreId: string
+  readonly topics: readonly { readonly topic: string; readonly configs: Readonly<Record<string, string>> }[]
+  readonly notices: readonly RestoreNotice[]
 }

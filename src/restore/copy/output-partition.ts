@@ -1,4 +1,4 @@
-import { invariant } from '../../base/index.ts'
+import { invariant, TidemarkError } from '../../base/index.ts'
 import type { LandedBatch, PartitionProducer } from '../../kafka/index.ts'
 import type { MapBuilder } from '../../offsets/index.ts'
 import type { SourceRun } from '../recode/source-runs.ts'
@@ -65,7 +65,8 @@ export class OutputPartition {
   }
 
   get landed(): LandedState {
-    return { records: this.#records, next: this.#next, epoch: this.producer.epoch }
+    const { producerId, epoch } = this.producer
+    return { records: this.#records, next: this.#next, producerId, epoch }
   }
 
   /** Takes note of records at the front of the stream that have landed: at most {@link ahead} of them. */
@@ -90,6 +91,20 @@ export class OutputPartition {
         count -= part
       }
     }
+  }
+
+  /**
+   * To be called when the whole stream was read and all has landed. Throws TARGET_CHANGED when more was found in the target's log
+   * than the stream holds.
+   */
+  finish(): void {
+    if (this.#ahead === 0) return
+    const { topic, partition } = this.producer
+    throw new TidemarkError(
+      'TARGET_CHANGED',
+      `Partition ${partition} of ${topic} holds ${this.#ahead} more records of this restore than there are`,
+      { hint: 'Delete the topic and restore it anew.', details: { topic, partition } },
+    )
   }
 
   /** Sends a batch; resolves when there is room for another. Rejects when the partition has failed for good. */

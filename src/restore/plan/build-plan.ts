@@ -1,5 +1,6 @@
 import type { BackupIdentity } from '../../archive/index.ts'
 import type { RestoreJob, RestoreNotice } from '../job.ts'
+import { judgeConfigs } from './existing-configs.ts'
 import { finalConfigs, sourceConfig } from './final-configs.ts'
 import { neededPartitions, planLanes } from './lanes.ts'
 import { hashOf, jobShape } from './plan-hash.ts'
@@ -50,6 +51,9 @@ export function buildPlan(input: PlanInput): RestorePlan {
   const topics = [...byTarget]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([target, from]) => planTopic(target, from, { job, facts, obstacles, notices }))
+  const judged = judgeConfigs(topics, facts, job)
+  obstacles.push(...judged.obstacles)
+  notices.push(...judged.notices)
   const lanes = topics.flatMap((topic) => topic.lanes)
   const inputs = lanes.flatMap((lane) => lane.inputs)
   return {
@@ -93,14 +97,14 @@ function planTopic(target: string, sources: readonly SourceTopic[], context: Con
     const names = sources.map((source) => source.topic).join(', ')
     notices.push({
       code: 'topics-merged',
-      message: `takes the records of ${names}, merged by time`,
+      message: `${target} takes the records of ${names}, merged by time`,
       topic: target,
     })
   }
   if (existing) {
     for (const obstacle of existingObstacles(existing, needed.least, job)) obstacles.push(obstacle)
     if (existing.partitions > needed.atSource && !job.repartitioning[target]) {
-      const message = `has ${existing.partitions} partitions, the source ${needed.atSource}: records keep their partitions, new records with the same key may go elsewhere`
+      const message = `${target} has ${existing.partitions} partitions, the source ${needed.atSource}: records keep their partitions, new records with the same key may go elsewhere`
       notices.push({ code: 'more-partitions', message, topic: target })
     }
   } else if (!job.createTopics) {

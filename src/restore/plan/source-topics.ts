@@ -41,11 +41,15 @@ export async function selectSources(reader: BackupReader, job: RestoreJob): Prom
   const topics: SourceTopic[] = []
   for (const topic of chosen) {
     if (brokersOwn.has(topic)) {
-      notices.push({ code: 'topic-of-brokers', message: 'belongs to the brokers and is not restored', topic })
+      notices.push({
+        code: 'topic-of-brokers',
+        message: `${topic} belongs to the brokers and is not restored`,
+        topic,
+      })
       continue
     }
     if (all.some((summary) => summary.superseded && summary.topic === topic)) {
-      const message = 'was deleted and created again at the source: the newest generation is restored'
+      const message = `${topic} was deleted and created again at the source: the newest generation is restored`
       notices.push({ code: 'older-generation', message, topic })
     }
     topics.push(sourceTopic(await reader.topic(topic), job))

@@ -1,3 +1,5 @@
+import type { ErrorCode } from '../../base/index.ts'
+import type { ProducerIdentity } from '../../kafka/index.ts'
 import type { RestoreNotice } from '../job.ts'
 import type { TargetFacts } from '../plan/plan-types.ts'
 
@@ -22,7 +24,7 @@ export interface JournalTopic {
   readonly waiting: Readonly<Record<string, string | null>>
   readonly waitingReason: string
   /** Why the copy of the topic ended for good in the last run. */
-  readonly failure: { readonly code: string; readonly message: string } | undefined
+  readonly failure: { readonly code: ErrorCode; readonly message: string } | undefined
 }
 
 /** A point in a lane's stream; all records before it have been handed out. */
@@ -41,7 +43,8 @@ export interface LandedState {
   readonly records: bigint
   /** Target offset after the last of them: where reading back begins. */
   readonly next: bigint
-  /** Highest producer epoch used. */
+  /** Whose batches they are, and the highest epoch used. */
+  readonly producerId: bigint
   readonly epoch: number
 }
 
@@ -57,14 +60,6 @@ export interface JournalLane {
   readonly oldest: bigint | undefined
   /** Maps so far: input, place of the output, and which blob holds the map. */
   readonly maps: readonly { readonly input: number; readonly output: number; readonly blob: number }[]
-}
-
-/** What became of one group's positions. */
-export interface JournalGroup {
-  readonly group: string
-  readonly outcome: 'applied' | 'failed'
-  readonly partitions: number
-  readonly message: string | undefined
 }
 
 /** The journal of a restore: everything that the next start needs to know. */
@@ -83,11 +78,11 @@ export interface JournalHeader {
   readonly updated: number
   readonly stage: Stage
   readonly facts: TargetFacts
-  readonly producer: { readonly producerId: bigint; readonly transactionalId: string | undefined } | undefined
+  /** Undefined before `opened`. */
+  readonly producer: ProducerIdentity | undefined
   readonly topics: readonly JournalTopic[]
   readonly lanes: readonly JournalLane[]
   /** Which groups were asked for, as a hash; undefined before their positions were applied. */
   readonly groupsAsked: string | undefined
-  readonly groups: readonly JournalGroup[]
   readonly notices: readonly RestoreNotice[]
 }

@@ -76,7 +76,9 @@ export class Lock implements AsyncDisposable {
           signal: context.signal,
         },
       )
-      if (made) return new Lock(prefix, number, owner, context)
+      // A put whose answer was lost and that was sent again finds what it has made itself.
+      const mine = made || (await readLock(prefix, number, context))?.owner.token === owner.token
+      if (mine) return new Lock(prefix, number, owner, context)
     }
   }
 
