@@ -72,8 +72,39 @@ async function exchange(connection: BrokerConnection, sasl: SaslOptions, timeout
         sasl.username,
         sasl.password,
       )
-    case 'OAUTHBEARER':
-      return saslOAuthBearer.authenticate(api, client, sasl.token, sasl.extensions ?? {})
+    case 'OAUTHBEARER': {
+      const token = await tokenFrom(connection, sasl.token, timeout)
+      return saslOAuthBearer.authenticate(api, client, token, sasl.extensions ?? {})
+    }
+  }
+}
+
+/** That no token can be had may pass: whoever issues them may be back in a moment. */
+async function tokenFrom(
+  connection: BrokerConnection,
+  provider: () => Promise<string>,
+  timeout: number,
+): Promise<string> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () => reject(new Error(`it did not come within ${Math.round(timeout)} ms`)),
+    timeout,
+  )
+  try {
+    return await Promise.race([provider(), late])
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new TidemarkError(
+      'AUTHENTICATION_FAILED',
+      `No token could be had for broker ${connection.address}: ${reason}`,
+      {
+        cause,
+        retriable: true,
+        details: { broker: connection.address, mechanism: 'OAUTHBEARER' },
+      },
+    )
+  } finally {
+    clearTimeout(timer)
   }
 }
 

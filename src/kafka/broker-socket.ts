@@ -15,6 +15,9 @@ export function addressText(address: BrokerAddress): string {
   return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
 }
 
+/** Ms of silence after which the kernel asks whether the broker is still there. */
+const keepAliveInitialDelay = 30_000
+
 /** How a socket is opened. */
 export interface SocketOptions {
   readonly tls: TlsOptions | undefined
@@ -46,7 +49,14 @@ export function openSocket(address: BrokerAddress, options: SocketOptions): Prom
       return true
     },
   }
-  const target = { host: address.host, port: address.port, noDelay: true, keepAlive: true, onread }
+  const target = {
+    host: address.host,
+    port: address.port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay,
+    onread,
+  }
   return new Promise((resolve, reject) => {
     let socket: net.Socket
     let settled = false

@@ -81,11 +81,12 @@ class ConnectedCluster implements Cluster {
   }
 
   async topics(names?: readonly string[], options: Cancellable = {}): Promise<readonly TopicInfo[]> {
-    const { topics, errors } = await this.#session.retrying(
-      async () => (names === undefined ? this.#session.metadata(null) : readTopics(this.#session, names)),
-      options,
-    )
-    if (names !== undefined) throwTopicErrors(errors, 'describe topic')
+    const topics = await this.#session.retrying(async () => {
+      const session = this.#session
+      const told = names === undefined ? await session.metadata(null) : await readTopics(session, names)
+      throwTopicErrors(told.errors, 'describe topic')
+      return told.topics
+    }, options)
     this.#leaders.learn(topics)
     return topics
   }

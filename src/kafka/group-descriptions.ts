@@ -63,7 +63,7 @@ export async function describeGroups(
   groups: readonly GroupListing[],
 ): Promise<Outcome<string, GroupDescription>> {
   const outcome = await runBatch<GroupListing, GroupDescription>(session, {
-    items: groups,
+    items: [...new Map(groups.map((listing) => [listing.group, listing])).values()],
     perRequest,
     route: (open, round) => coordinators.route(open, round, (listing) => listing.group, doing),
     send: async (connection, part) => {

@@ -28,6 +28,6 @@ export { type FetchFromOptions, fetchFrom, type OneFetch, PositionReader } from 
 export { Fetcher } from './fetcher.ts'
 export { Producer } from './producer.ts'
 export { errorFromCode, isRetriableCode, kafkaCodeOf, protocolErrorName } from './protocol-errors.ts'
-export { recover } from './recover.ts'
+export { recover, recoverWith } from './recover.ts'
 export { isTopicExists } from './topic-changes.ts'
 export type * from './types.ts'

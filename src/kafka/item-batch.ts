@@ -62,7 +62,11 @@ export async function runBatch<Item, Result>(
     for (const item of open) {
       const route = routes.get(item) ?? notRouted()
       if (route instanceof TidemarkError) settle(item, route, again)
-      else groups.set(route, [...(groups.get(route) ?? []), item])
+      else {
+        const group = groups.get(route)
+        if (group) group.push(item)
+        else groups.set(route, [item])
+      }
     }
     await Promise.all([...groups].map(([target, items]) => sendGroup(target, items, again)))
     open = again

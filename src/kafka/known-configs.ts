@@ -1,7 +1,7 @@
 import { createTopicsV5, createTopicsV7 } from '@platformatic/kafka'
 import { offeredVersion, type Versions } from './api-choice.ts'
 import type { Session } from './session.ts'
-import { topicConfigs } from './topic-configs.ts'
+import { readTopicConfigs } from './topic-configs.ts'
 
 /** Every topic config of Kafka 2.1: what is assumed where an older broker without any topic cannot be asked. */
 const oldest = [
@@ -50,19 +50,24 @@ const createVersions = [createTopicsV7.api, createTopicsV5.api] as unknown as Ve
   }
 >
 
+/** Topics that are asked before it is given up: the configs of some may not be read. */
+const tried = 20
+
 /**
  * Names of the topic configs that the brokers know. A topic that exists tells them; where there is none, the answer
  * to a creation that is only checked and not carried out does (Kafka 2.4 and newer).
  */
 export async function knownTopicConfigs(session: Session): Promise<ReadonlySet<string>> {
   const { topics } = await session.retrying(() => session.metadata(null))
-  const [some] = topics
-  if (some) {
-    const configs = (await topicConfigs(session, [some.name], undefined)).get(some.name)
-    if (configs !== undefined) return new Set(configs.map((config) => config.name))
-  }
+  const some = topics.slice(0, tried).map((topic) => topic.name)
+  const { done, failed } = await readTopicConfigs(session, some)
+  const told = done.find((answer) => answer !== undefined)?.[1]
+  if (told !== undefined) return new Set(told.map((config) => config.name))
   const checked = await session.retrying(() => configsOfCheckedCreation(session))
-  return new Set(checked.length > 0 ? checked : oldest)
+  if (checked.length > 0) return new Set(checked)
+  const [refused] = failed
+  if (refused) throw refused.error
+  return new Set(oldest)
 }
 
 async function configsOfCheckedCreation(session: Session): Promise<readonly string[]> {

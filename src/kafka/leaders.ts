@@ -11,7 +11,7 @@ const invalidTopic = 17
 /** Which broker leads which partition, as of the newest metadata. */
 export class Leaders {
   readonly #session: Session
-  readonly #topics = new Map<string, TopicInfo>()
+  readonly #topics = new Map<string, ReadonlyMap<number, PartitionInfo>>()
 
   constructor(session: Session) {
     this.#session = session
@@ -19,12 +19,14 @@ export class Leaders {
 
   /** Takes over newer metadata of topics. */
   learn(topics: readonly TopicInfo[]): void {
-    for (const topic of topics) this.#topics.set(topic.name, topic)
+    for (const { name, partitions } of topics) {
+      this.#topics.set(name, new Map(partitions.map((info) => [info.partition, info])))
+    }
   }
 
   /** The partition as last known. */
   partition({ topic, partition }: TopicPartition): PartitionInfo | undefined {
-    return this.#topics.get(topic)?.partitions.find((info) => info.partition === partition)
+    return this.#topics.get(topic)?.get(partition)
   }
 
   /**

@@ -82,7 +82,9 @@ function oneQuestionEach(items: readonly Asked[]): Asked[][] {
     const nth = seen.get(key) ?? 0
     seen.set(key, nth + 1)
     const wave = `${stable} ${nth}`
-    waves.set(wave, [...(waves.get(wave) ?? []), item])
+    const items = waves.get(wave)
+    if (items) items.push(item)
+    else waves.set(wave, [item])
   }
   return [...waves.values()]
 }
@@ -94,7 +96,8 @@ async function ask(
   items: readonly Asked[],
 ): Promise<ItemResult<Asked, ListedOffset>[]> {
   const api = chooseVersion(connection, versions)
-  const early = api.version < maxTimestampVersion ? items.filter((item) => item.at === 'max-timestamp') : []
+  const tooOld = (item: Asked) => api.version < maxTimestampVersion && item.at === 'max-timestamp'
+  const early = items.filter(tooOld)
   const refused = early.map((item) => ({
     item,
     error: errorFromCode(35, {
@@ -102,7 +105,7 @@ async function ask(
       message: 'the broker is older than Kafka 3.0',
     }),
   }))
-  const sent = items.filter((item) => !early.includes(item))
+  const sent = items.filter((item) => !tooOld(item))
   if (sent.length === 0) return refused
   const isolation = sent[0]?.at === 'last-stable' ? 1 : 0
   const response = await session.call(connection, api, [-1, isolation, topicsOf(leaders, sent)])

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { type API, protocolAPIsById } from '@platformatic/kafka'
 import { isTidemarkError, retry, systemClock, TidemarkError } from '../base/index.ts'
 import { chooseVersion, type Versions } from './api-choice.ts'
@@ -5,6 +6,7 @@ import type { BrokerConnection } from './broker-connection.ts'
 import { BrokerPool } from './broker-pool.ts'
 import type { SessionOptions } from './cluster-options.ts'
 import { type ClusterMetadata, requestMetadata } from './metadata-request.ts'
+import { kafkaCodeOf } from './protocol-errors.ts'
 
 /** Retries: 50 ms doubling up to 1 s, until the deadline. */
 const pauses = { attempts: Number.POSITIVE_INFINITY, delay: 50, maxDelay: 1000 }
@@ -27,6 +29,8 @@ export class Session {
   constructor(options: SessionOptions, signal: AbortSignal | undefined) {
     this.options = options
     this.signal = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal
+    // Thousands of calls may wait under it at once.
+    setMaxListeners(0, this.signal)
     this.pool = new BrokerPool(options, this.signal)
   }
 
@@ -139,7 +143,10 @@ export class Session {
   }
 }
 
-/** Whether a failed request may have been acted on. */
+const requestTimedOut = 7
+
+/** Whether a failed request may have been acted on: it was lost, or the broker did not wait for its end. */
 export function mayHaveHappened(error: unknown): boolean {
-  return isTidemarkError(error) && error.details.outcome === 'unknown'
+  if (!isTidemarkError(error)) return false
+  return error.details.outcome === 'unknown' || kafkaCodeOf(error) === requestTimedOut
 }

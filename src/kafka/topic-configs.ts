@@ -5,7 +5,7 @@ import { allDone, type ItemResult, runBatch } from './item-batch.ts'
 import { readTopics } from './leaders.ts'
 import { errorFromCode } from './protocol-errors.ts'
 import type { Session } from './session.ts'
-import type { TopicConfig } from './types.ts'
+import type { Outcome, TopicConfig } from './types.ts'
 
 /** Entry of a resource's configuration, as the broker tells it. */
 export interface ConfigEntry {
@@ -43,13 +43,26 @@ export const resourceTypes = { topic: 2, broker: 4 } as const
 const topicSource = 1
 const codes = { unknownTopic: 3, invalidTopic: 17 }
 
+type TopicConfigs = readonly [topic: string, configs: readonly TopicConfig[]]
+
 /** Configs of each topic. Topics that do not exist are left out; one that may not be read rejects the whole. */
 export async function topicConfigs(
   session: Session,
   topics: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, readonly TopicConfig[]>> {
-  const outcome = await runBatch<string, readonly [string, readonly TopicConfig[]] | undefined>(
+  return new Map(
+    allDone(await readTopicConfigs(session, topics, signal)).filter((told) => told !== undefined),
+  )
+}
+
+/** Like {@link topicConfigs}, each topic with its own outcome; undefined for one that does not exist. */
+export async function readTopicConfigs(
+  session: Session,
+  topics: readonly string[],
+  signal?: AbortSignal,
+): Promise<Outcome<string, TopicConfigs | undefined>> {
+  return runBatch<string, TopicConfigs | undefined>(
     session,
     {
       items: [...new Set(topics)],
@@ -68,13 +81,12 @@ export async function topicConfigs(
     },
     { signal },
   )
-  return new Map(allDone(outcome).filter((result) => result !== undefined))
 }
 
 async function resultOf(
   session: Session,
   answer: Response['results'][number],
-): Promise<ItemResult<string, readonly [string, readonly TopicConfig[]] | undefined>> {
+): Promise<ItemResult<string, TopicConfigs | undefined>> {
   const { errorCode, errorMessage, resourceName: item } = answer
   if (errorCode === 0) return { item, result: [item, answer.configs.filter(told).map(topicConfig)] }
   if (errorCode === codes.invalidTopic) return { item, result: undefined }

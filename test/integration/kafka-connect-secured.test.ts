@@ -105,7 +105,7 @@ describe('a broker with every way to authenticate', { timeout: 180_000 }, () => 
       mechanism: 'OAUTHBEARER' as const,
       token: () => Promise.reject(new Error('the identity provider is down')),
     }
-    const error = await failure(connect('SASLP', { sasl }))
+    const error = await failure(connect('SASLP', { sasl, connectTimeout: 1000 }))
     assert.equal(error.code, 'AUTHENTICATION_FAILED')
     assert.match(error.message, /identity provider is down/)
   })
