@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { cliEntry, runCli } from '../support/cli.ts'
+import { runCli } from '../support/cli.ts'
+import { programFile } from '../support/program.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 test('without arguments the help is printed, exit 2', async () => {
@@ -131,7 +132,9 @@ test('a file that is not there is named', async () => {
 })
 
 test('output that nobody reads to its end harms nothing', async () => {
-  const child = spawn(process.execPath, [cliEntry, 'config', 'schema'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [await programFile(), 'config', 'schema'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   child.stdout.destroy()
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
