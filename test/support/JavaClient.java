@@ -5,19 +5,34 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Properties;
+import java.util.Set;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewPartitionReassignment;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.ElectionType;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.TopicPartitionInfo;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.quota.ClientQuotaAlteration;
+import org.apache.kafka.common.quota.ClientQuotaEntity;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
@@ -31,9 +46,21 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * flush NAME | begin NAME | commit NAME | abort NAME | close NAME | init NAME
  * read BOOTSTRAP TOPIC PARTITION FROM MAX ISOLATION    prints offset timestamp type key value headers…
  * commit-offset BOOTSTRAP GROUP TOPIC PARTITION OFFSET METADATA
+ * fill NAME TOPIC PARTITIONS FIRST COUNT TIMESTAMP SIZE    "partition-i" as key and beginning of the value, time TIMESTAMP + i
+ * positions BOOTSTRAP GROUP                               prints topic partition offset metadata
+ * join NAME BOOTSTRAP GROUP TOPIC PROTOCOL | leave NAME   a live member of a group
+ * create BOOTSTRAP TOPIC PARTITIONS|ASSIGNMENT key=value… ASSIGNMENT as 1,2,3;2,3,1
+ * delete BOOTSTRAP TOPIC
+ * configure BOOTSTRAP TOPIC key=value…                    without a value the setting is removed
+ * delete-records BOOTSTRAP TOPIC PARTITION BEFORE
+ * partitions BOOTSTRAP TOPIC                              prints partition leader replicas in-sync start end
+ * elect BOOTSTRAP TOPIC PARTITION PREFERRED|UNCLEAN
+ * reassign BOOTSTRAP TOPIC PARTITION REPLICAS
+ * quota BOOTSTRAP key=value…                              of every client; without a value the quota is removed
  */
 public final class JavaClient {
   private static final Map<String, KafkaProducer<byte[], byte[]>> producers = new HashMap<>();
+  private static final Map<String, Member> members = new HashMap<>();
   private static final PrintStream out = new PrintStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), false, StandardCharsets.UTF_8);
 
   public static void main(String[] args) throws Exception {
@@ -66,6 +93,16 @@ public final class JavaClient {
           case "close" -> producers.remove(words[1]).close(Duration.ofSeconds(5));
           case "read" -> read(words);
           case "commit-offset" -> commitOffset(words);
+          case "fill" -> fill(words);
+          case "join" -> join(words);
+          case "leave" -> members.remove(words[1]).close();
+          case "positions", "create", "delete", "configure", "delete-records", "partitions", "elect", "reassign", "quota" -> {
+            Properties settings = new Properties();
+            settings.put("bootstrap.servers", words[1]);
+            try (Admin admin = Admin.create(settings)) {
+              administer(admin, words);
+            }
+          }
           default -> throw new IllegalArgumentException("unknown request " + words[0]);
         }
         out.println("ok");
@@ -79,11 +116,7 @@ public final class JavaClient {
   }
 
   private static KafkaProducer<byte[], byte[]> producer(String[] words) {
-    Map<String, Object> settings = new HashMap<>();
-    for (int i = 2; i < words.length; i++) {
-      int equals = words[i].indexOf('=');
-      settings.put(words[i].substring(0, equals), words[i].substring(equals + 1));
-    }
+    Map<String, Object> settings = new HashMap<>(pairs(words, 2));
     return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
   }
 
@@ -140,6 +173,128 @@ public final class JavaClient {
       consumer.commitSync(Map.of(new TopicPartition(words[3], Integer.parseInt(words[4])),
           new OffsetAndMetadata(Long.parseLong(words[5]), Optional.empty(), words[6])));
     }
+  }
+
+  private static void fill(String[] words) throws Exception {
+    KafkaProducer<byte[], byte[]> producer = producers.get(words[1]);
+    int partitions = Integer.parseInt(words[3]);
+    long first = Long.parseLong(words[4]);
+    long end = first + Long.parseLong(words[5]);
+    int size = Integer.parseInt(words[7]);
+    java.util.concurrent.Future<?>[] last = new java.util.concurrent.Future<?>[partitions];
+    for (long i = first; i < end; i++) {
+      for (int partition = 0; partition < partitions; partition++) {
+        String key = partition + "-" + i;
+        StringBuilder value = new StringBuilder(size).append(key).append('|');
+        for (long mix = i * 31 + partition; value.length() < size; mix = mix * 6364136223846793005L + 1442695040888963407L) value.append((char) ('a' + (mix >>> 33) % 26));
+        Long timestamp = words[6].equals("-") ? null : Long.valueOf(Long.parseLong(words[6]) + i);
+        last[partition] = producer.send(new ProducerRecord<>(words[2], partition, timestamp, key.getBytes(StandardCharsets.UTF_8), value.toString().getBytes(StandardCharsets.UTF_8)));
+      }
+    }
+    producer.flush();
+    for (java.util.concurrent.Future<?> sent : last) if (sent != null) sent.get();
+  }
+
+  /** A consumer that polls until it is closed. */
+  private static final class Member {
+    private final KafkaConsumer<byte[], byte[]> consumer;
+    private final Thread thread;
+    private volatile boolean closing;
+
+    Member(KafkaConsumer<byte[], byte[]> consumer) {
+      this.consumer = consumer;
+      thread = new Thread(() -> {
+        while (!closing) consumer.poll(Duration.ofMillis(50));
+        consumer.close();
+      });
+      thread.start();
+    }
+
+    void close() throws InterruptedException {
+      closing = true;
+      thread.join();
+    }
+  }
+
+  private static void join(String[] words) throws Exception {
+    Map<String, Object> settings = new HashMap<>();
+    settings.put("bootstrap.servers", words[2]);
+    settings.put("group.id", words[3]);
+    settings.put("client.id", words[1]);
+    settings.put("enable.auto.commit", "false");
+    settings.put("group.protocol", words[5]);
+    KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    consumer.subscribe(List.of(words[4]));
+    while (consumer.assignment().isEmpty()) consumer.poll(Duration.ofMillis(50));
+    members.put(words[1], new Member(consumer));
+  }
+
+  private static void administer(Admin admin, String[] words) throws Exception {
+    switch (words[0]) {
+      case "positions" -> admin.listConsumerGroupOffsets(words[2]).partitionsToOffsetAndMetadata().get().forEach((partition, offset) -> {
+        if (offset != null) out.println("r\t" + partition.topic() + '\t' + partition.partition() + '\t' + offset.offset() + '\t' + offset.metadata());
+      });
+      case "create" -> {
+        NewTopic topic = words[3].contains(",") ? new NewTopic(words[2], assignment(words[3])) : new NewTopic(words[2], Optional.of(Integer.parseInt(words[3])), Optional.empty());
+        admin.createTopics(List.of(topic.configs(pairs(words, 4)))).all().get();
+      }
+      case "delete" -> admin.deleteTopics(List.of(words[2])).all().get();
+      case "configure" -> {
+        Collection<AlterConfigOp> changes = new ArrayList<>();
+        pairs(words, 3).forEach((name, value) -> changes.add(new AlterConfigOp(new ConfigEntry(name, value), value.isEmpty() ? AlterConfigOp.OpType.DELETE : AlterConfigOp.OpType.SET)));
+        admin.incrementalAlterConfigs(Map.of(new ConfigResource(ConfigResource.Type.TOPIC, words[2]), changes)).all().get();
+      }
+      case "delete-records" -> admin.deleteRecords(Map.of(partition(words), RecordsToDelete.beforeOffset(Long.parseLong(words[4])))).all().get();
+      case "partitions" -> partitions(admin, words[2]);
+      case "elect" -> admin.electLeaders(ElectionType.valueOf(words[4]), Set.of(partition(words))).partitions().get().forEach((partition, error) -> {
+        if (error.isPresent() && !(error.get() instanceof org.apache.kafka.common.errors.ElectionNotNeededException)) throw new IllegalStateException(error.get());
+      });
+      case "reassign" -> admin.alterPartitionReassignments(Map.of(partition(words), Optional.of(new NewPartitionReassignment(integers(words[4]))))).all().get();
+      default -> {
+        Collection<ClientQuotaAlteration.Op> changes = new ArrayList<>();
+        pairs(words, 2).forEach((name, value) -> changes.add(new ClientQuotaAlteration.Op(name, value.isEmpty() ? null : Double.valueOf(value))));
+        Map<String, String> everyClient = new HashMap<>();
+        everyClient.put(ClientQuotaEntity.CLIENT_ID, null);
+        admin.alterClientQuotas(List.of(new ClientQuotaAlteration(new ClientQuotaEntity(everyClient), changes))).all().get();
+      }
+    }
+  }
+
+  private static void partitions(Admin admin, String topic) throws Exception {
+    for (TopicPartitionInfo info : admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions()) {
+      TopicPartition partition = new TopicPartition(topic, info.partition());
+      boolean led = info.leader() != null;
+      long start = led ? admin.listOffsets(Map.of(partition, OffsetSpec.earliest())).partitionResult(partition).get().offset() : -1;
+      long end = led ? admin.listOffsets(Map.of(partition, OffsetSpec.latest())).partitionResult(partition).get().offset() : -1;
+      out.println("r\t" + info.partition() + '\t' + (led ? info.leader().id() : -1) + '\t' + ids(info.replicas()) + '\t' + ids(info.isr()) + '\t' + start + '\t' + end);
+    }
+  }
+
+  private static String ids(List<org.apache.kafka.common.Node> nodes) {
+    return String.join(",", nodes.stream().map(node -> String.valueOf(node.id())).toList());
+  }
+
+  private static TopicPartition partition(String[] words) {
+    return new TopicPartition(words[2], Integer.parseInt(words[3]));
+  }
+
+  private static Map<Integer, List<Integer>> assignment(String text) {
+    Map<Integer, List<Integer>> assignment = new HashMap<>();
+    for (String replicas : text.split(";")) assignment.put(assignment.size(), integers(replicas));
+    return assignment;
+  }
+
+  private static List<Integer> integers(String text) {
+    return java.util.Arrays.stream(text.split(",")).map(Integer::valueOf).toList();
+  }
+
+  private static Map<String, String> pairs(String[] words, int from) {
+    Map<String, String> pairs = new LinkedHashMap<>();
+    for (int i = from; i < words.length; i++) {
+      int equals = words[i].indexOf('=');
+      pairs.put(words[i].substring(0, equals), words[i].substring(equals + 1));
+    }
+    return pairs;
   }
 
   private static byte[] bytes(String word) {

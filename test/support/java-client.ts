@@ -22,9 +22,24 @@ export interface WrittenRecord {
   readonly headers?: readonly { readonly key: string; readonly value: Buffer | string | null }[]
 }
 
+export interface Filling {
+  readonly topic: string
+  readonly partitions: number
+  /** @default 0 */
+  readonly first?: number
+  readonly count: number
+  readonly timestamp?: bigint | undefined
+  readonly size: number
+}
+
 export interface JavaProducer {
   /** Sends; what fails is told by `flush` or `commit`. */
   send(...records: readonly WrittenRecord[]): void
+  /**
+   * `count` records for each of the partitions from 0 on, durable when it resolves: key `<partition>-<i>`, value
+   * `<partition>-<i>|…` of `size` bytes, time `timestamp + i` (now, when there is none).
+   */
+  fill(filling: Filling): Promise<void>
   flush(): Promise<void>
   begin(): Promise<void>
   commit(): Promise<void>
@@ -55,6 +70,8 @@ export interface JavaClient extends AsyncDisposable {
     offset: bigint,
     metadata?: string,
   ): Promise<void>
+  /** A line of its protocol (see JavaClient.java) and the fields of each line of the answer. */
+  ask(...words: readonly string[]): Promise<string[][]>
 }
 
 /** Starts it: about two seconds. */
@@ -103,6 +120,10 @@ class LineClient implements JavaClient {
     return {
       send: (...records) => {
         for (const record of records) this.#send(name, record)
+      },
+      fill: async ({ topic, partitions, first = 0, count, timestamp, size }) => {
+        const numbers = [partitions, first, count, timestamp ?? '-', size]
+        await this.#ask('fill', name, topic, ...numbers.map(String))
       },
       flush: () => ask('flush'),
       begin: () => ask('begin'),
@@ -154,6 +175,10 @@ class LineClient implements JavaClient {
     metadata = '',
   ): Promise<void> {
     await this.#ask('commit-offset', bootstrap, group, topic, String(partition), String(offset), metadata)
+  }
+
+  async ask(...words: readonly string[]): Promise<string[][]> {
+    return (await this.#ask(...words)).map((line) => line.split('\t').slice(1))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
