@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import { randomInt, randomUUID } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Cluster, connectCluster, Producer } from '../../src/kafka/index.ts'
+import { startCluster, type TestCluster } from '../support/brokers.ts'
+import { dataThrough, numbered, outgoing } from '../support/data-plane.ts'
+import { type JavaClient, startJavaClient } from '../support/java-client.ts'
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
+
+let brokers: TestCluster
+let java: JavaClient
+let cluster: Cluster
+let proxy: TcpProxy
+
+before(async () => {
+  // The broker looks every 300 ms for producers to forget: those whose newest record is older than a day.
+  const properties = { 'producer.id.expiration.check.interval.ms': '300' }
+  ;[brokers, java] = await Promise.all([startCluster({ properties }), startJavaClient()])
+  cluster = await connectCluster({ bootstrap: [brokers.bootstrap], deliveryTimeout: 60_000 })
+  proxy = await startTcpProxy(brokers.broker(1))
+})
+
+after(async () => {
+  await proxy?.[Symbol.asyncDispose]()
+  await cluster?.[Symbol.asyncDispose]()
+  await java?.[Symbol.asyncDispose]()
+  await brokers?.[Symbol.asyncDispose]()
+})
+
+async function makeTopic(name: string, partitions: number): Promise<string> {
+  const topic = `${name}-${randomUUID().slice(0, 8)}`
+  const configs = { 'retention.ms': '-1' }
+  await cluster.createTopics([{ name: topic, partitions, replicationFactor: 1, configs }])
+  return topic
+}
+
+const partitions = 3
+const wantedCuts = 8
+
+/**
+ * Writes numbered records while `disturb` runs, until enough connections were cut; what is read by Java, and what was told,
+ * must be exact.
+ */
+async function writeUnder(
+  disturb: (signal: AbortSignal) => Promise<void>,
+  timestamp: bigint,
+  settleMs = 400,
+): Promise<void> {
+  const topic = await makeTopic('cut', partitions)
+  const through = dataThrough(cluster, proxy.port)
+  await using producer = new Producer(through, { identity: await cluster.initProducerId(), settleMs })
+  const enough = proxy.cuts + wantedCuts
+  const over = new AbortController()
+  const disturbing = disturb(over.signal)
+  const told = await Promise.all(
+    numbered(partitions).map(async (_, partition) => {
+      const way = producer.partition({ topic, partition, expectedBase: 0n })
+      const bases: bigint[] = []
+      for (let n = 0; n < 200 || proxy.cuts < enough; n++) {
+        const values = [`${n}a ${'.'.repeat(500)}`, `${n}b`]
+        await way.send(outgoing(values, (base) => bases.push(base), timestamp))
+        if (n % 10 === 0) await delay(5)
+      }
+      await way.flush()
+      return bases
+    }),
+  )
+  over.abort()
+  await disturbing
+  for (let p = 0; p < partitions; p++) {
+    const count = told[p]?.length ?? 0
+    assert.ok(count >= 200)
+    const expected = numbered(count).flatMap((n) => [`${n}a`, `${n}b`])
+    const seen = await java.read(brokers.bootstrap, topic, p)
+    assert.deepEqual(
+      seen.map((record) => record.value?.toString().split(' ')[0]),
+      expected,
+    )
+    assert.deepEqual(
+      told[p],
+      numbered(count).map((n) => BigInt(n) * 2n),
+    )
+  }
+}
+
+/** Cuts connections after a random number of bytes, in requests or in answers, until told to stop. */
+async function cutAtRandom(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await delay(randomInt(20, 400), undefined, { signal }).catch(() => {})
+    if (signal.aborted) break
+    if (randomInt(2) === 0) proxy.rules.cutAfterUp = randomInt(1, 20_000)
+    else proxy.rules.cutAfterDown = randomInt(1, 200)
+  }
+  proxy.rules.cutAfterUp = undefined
+  proxy.rules.cutAfterDown = undefined
+}
+
+/** Lets requests through, keeps the answers back for longer than the broker remembers producers, and cuts. */
+async function loseAnswers(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await delay(300, undefined, { signal }).catch(() => {})
+    proxy.rules.swallowDown = true
+    await delay(900, undefined, { signal }).catch(() => {})
+    proxy.cut()
+    proxy.rules.swallowDown = false
+  }
+}
+
+for (const [age, timestamp] of [
+  ['new', () => BigInt(Date.now())],
+  ['two years old, which the broker forgets at once', () => BigInt(Date.now()) - 63_072_000_000n],
+] as const) {
+  test(`connections cut anywhere in requests and answers: every record once and in order (records ${age})`, async () => {
+    await writeUnder(cutAtRandom, timestamp())
+  })
+
+  test(`answers that are lost after the batches were appended: every record once and in order (records ${age})`, async () => {
+    await writeUnder(loseAnswers, timestamp())
+  })
+}
+
+test('a producer whose epochs are used up goes on under a new id', async () => {
+  const topic = await makeTopic('epochs', 1)
+  const through = dataThrough(cluster, proxy.port)
+  const first = await cluster.initProducerId()
+  const renewed: bigint[] = []
+  await using producer = new Producer(through, {
+    identity: { producerId: first.producerId, epoch: 32_765 },
+    settleMs: 300,
+    renew: async () => {
+      const identity = await cluster.initProducerId()
+      renewed.push(identity.producerId)
+      return identity
+    },
+  })
+  const way = producer.partition({ topic, partition: 0, expectedBase: 0n })
+  for (let round = 0; round < 3; round++) {
+    await way.send(outgoing([`${round}a`]))
+    await way.flush()
+    proxy.rules.swallowDown = true
+    await way.send(outgoing([`${round}b`]))
+    await delay(200)
+    proxy.cut()
+    proxy.rules.swallowDown = false
+    await way.flush()
+  }
+  assert.equal(renewed.length, 1)
+  assert.equal(way.producerId, renewed[0])
+  const seen = await java.read(brokers.bootstrap, topic, 0)
+  assert.deepEqual(
+    seen.map((record) => record.value?.toString()),
+    ['0a', '0b', '1a', '1b', '2a', '2b'],
+  )
+})
