@@ -2,7 +2,9 @@ import { type BackupReader, openBackup } from '../../archive/index.ts'
 import { type Cluster, connectCluster } from '../../kafka/index.ts'
 import { type JobContext, type ObjectStore, openStore } from '../../storage/index.ts'
 import type { RestoreJob } from '../job.ts'
-import type { JournalContent } from '../state/journal.ts'
+import { derivedRestoreId } from '../plan/plan-hash.ts'
+import { type JournalContent, readJournal } from '../state/journal.ts'
+import { restorePrefix } from '../state/restore-record.ts'
 import { findJournal } from './find-restore.ts'
 
 /** What a restore works with: target, archive, and where its state lies. */
@@ -13,7 +15,7 @@ export interface Environment extends AsyncDisposable {
   readonly reader: BackupReader
   /** The archive's own store, or the state folder. */
   readonly stateStore: ObjectStore
-  /** An unfinished restore of the job, or the named one. */
+  /** An unfinished restore of the job, or the named one, or one of just this job and commit that is done. */
   readonly journal: JournalContent | undefined
 }
 
@@ -30,8 +32,8 @@ export async function openEnvironment(job: RestoreJob, context: JobContext): Pro
   signal.throwIfAborted()
   const stateStore = await openStateStore(job.stateFolder, context)
   if (stateStore !== context.store) opened.use(stateStore)
-  const journal = await findJournal(stateStore, job, cluster.clusterId)
-  const commit = journal?.header.commit
+  const begun = await findJournal(stateStore, job, cluster.clusterId)
+  const commit = begun?.header.commit
   const reader = opened.use(
     await openBackup(context.store, job.backupId, {
       signal,
@@ -39,6 +41,9 @@ export async function openEnvironment(job: RestoreJob, context: JobContext): Pro
       ...(commit !== undefined && { commit }),
     }),
   )
+  const derived = derivedRestoreId(job, reader.commit, cluster.clusterId)
+  const journal =
+    begun ?? (await readJournal(stateStore, restorePrefix(job.backupId, job.restoreId ?? derived)))
   const disposables = opened.move()
   return {
     job,

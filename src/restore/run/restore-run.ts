@@ -43,10 +43,7 @@ export async function executePlan(environment: Environment, made: MadePlan): Pro
   const restoreId =
     known?.header.restoreId ?? job.restoreId ?? derivedRestoreId(job, reader.commit, cluster.clusterId)
   const prefix = restorePrefix(job.backupId, restoreId)
-  if (!known) {
-    const done = await readJournal(stateStore, prefix)
-    if (!done) refuseObstacles(await findObstacles(environment, made.plan))
-  }
+  if (!known) refuseObstacles(await findObstacles(environment, made.plan))
   await using lock = await Lock.take(prefix, {
     store: stateStore,
     clock: context.clock,
