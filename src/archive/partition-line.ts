@@ -65,7 +65,7 @@ export class PartitionLine {
     }
     let from = floor
     for (const chunk of chunks) {
-      const start = larger(chunk.firstOffset, from)
+      const start = afterGap(larger(chunk.firstOffset, from), account.gaps)
       const end = smaller(chunk.lastOffset + 1n, account.to)
       if (start >= end) continue
       this.rows.push(table.append(chunk, start, end))
@@ -124,6 +124,15 @@ export class PartitionLine {
     this.logEnd = later.logEnd
     this.ended = later.ended
   }
+}
+
+/**
+ * A batch that straddles the end of a gap comes whole, records of the gap included. Nobody could read those at the
+ * source any more: they do not count.
+ */
+function afterGap(offset: bigint, gaps: readonly Gap[]): bigint {
+  const within = gaps.find((gap) => gap.reason !== 'truncated' && gap.from <= offset && offset < gap.to)
+  return within ? within.to : offset
 }
 
 function clip(ranges: readonly OffsetRange[], at: bigint): OffsetRange[] {
