@@ -17,7 +17,11 @@ async function fill(store: ObjectStore, commits: number, cutEvery = 0, runs = 1)
     await using writer = await openBackupWriter(store, 'b', { sourceClusterId: 'c' }, writerContext())
     const next = new Map(writer.states.map((state) => [`${state.topic}/${state.partition}`, state.next]))
     for (let i = 0; i < commits; i++) {
-      const name = { ...topics[i % 3], partition: i % 2 } as { topic: string; topicId: string; partition: number }
+      const name = { ...topics[i % 3], partition: i % 2 } as {
+        topic: string
+        topicId: string
+        partition: number
+      }
       const key = `${name.topic}/${name.partition}`
       const cut = cutEvery > 0 && i % cutEvery === cutEvery - 1
       let from = next.get(key) ?? 100n
@@ -37,7 +41,9 @@ async function fill(store: ObjectStore, commits: number, cutEvery = 0, runs = 1)
       await writer.commit({
         accounts: [accountOf(name, from, from + 6n, more)],
         topics: i % 20 === 0 ? [describedTopic(name.topic, name.topicId, 2 + i)] : [],
-        ...(i % 30 === 0 && { positions: { taken: i, groups: [], failed: [{ group: `g${i}`, error: 'x' }] } }),
+        ...(i % 30 === 0 && {
+          positions: { taken: i, groups: [], failed: [{ group: `g${i}`, error: 'x' }] },
+        }),
       })
       next.set(key, from + 6n)
     }
@@ -131,7 +137,12 @@ test('a backup can be read as of each of its commits', async () => {
 test('a checkpoint that cannot be made fails nothing', async () => {
   const memory = new MemoryStore()
   const faults = [
-    { calls: ['put'] as const, keys: (key: string) => key.includes('/checkpoints/'), times: 1e9, effect: { kind: 'fail' } as const },
+    {
+      calls: ['put'] as const,
+      keys: (key: string) => key.includes('/checkpoints/'),
+      times: 1e9,
+      effect: { kind: 'fail' } as const,
+    },
   ]
   const store = new FaultStore(memory, faults)
   await fill(store, 100)

@@ -34,7 +34,11 @@ function hurriedClock(): Clock & { readonly slept: number } {
 /** Another run's entry, of a machine that cannot be looked into. */
 async function leaveEntry(store: ObjectStore, beat: Partial<WriterBeat> & { readonly age?: number } = {}) {
   const now = Date.now()
-  const writer = { ...thisWriter('20200101T000000Z-aaaaaaaaaaaa', now - 5000), host: 'elsewhere', space: 'other/1' }
+  const writer = {
+    ...thisWriter('20200101T000000Z-aaaaaaaaaaaa', now - 5000),
+    host: 'elsewhere',
+    space: 'other/1',
+  }
   const entry: WriterBeat = {
     writer,
     state: 'running',
@@ -198,12 +202,19 @@ test('an object that cannot be written breaks the run: nothing of it is committe
   const faults = [{ calls: ['close'] as const, effect: { kind: 'fail' } as const }]
   const store = new FaultStore(memory, faults)
   {
-    await using writer = await openBackupWriter(store, 'nightly', { ...source, packBelow: 1 }, writerContext())
+    await using writer = await openBackupWriter(
+      store,
+      'nightly',
+      { ...source, packBelow: 1 },
+      writerContext(),
+    )
     await writer.write(chunkOf(orders, batchBytes(orders, 0n, [4])))
     await assert.rejects(writer.commit({ accounts: [accountOf(orders, 0n, 4n)] }), (error) =>
       isTidemarkError(error, 'STORAGE_UNAVAILABLE'),
     )
-    await assert.rejects(writer.commit({ accounts: [] }), (error) => isTidemarkError(error, 'STORAGE_UNAVAILABLE'))
+    await assert.rejects(writer.commit({ accounts: [] }), (error) =>
+      isTidemarkError(error, 'STORAGE_UNAVAILABLE'),
+    )
   }
   assert.equal(store.hits, 1)
   await using writer = await open(store)
@@ -224,7 +235,9 @@ test('ids that would leave the archive, or cannot be a folder, are refused', asy
     await assert.rejects(openBackupWriter(new MemoryStore(), id, source, writerContext()), (error) =>
       isTidemarkError(error, 'CONFIG_INVALID'),
     )
-    await assert.rejects(openBackup(new MemoryStore(), id), (error) => isTidemarkError(error, 'CONFIG_INVALID'))
+    await assert.rejects(openBackup(new MemoryStore(), id), (error) =>
+      isTidemarkError(error, 'CONFIG_INVALID'),
+    )
   }
 })
 
