@@ -1,4 +1,4 @@
-import { mkdir, open, rmdir } from 'node:fs/promises'
+import { mkdir, open, rmdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from './file-errors.ts'
 
@@ -45,18 +45,60 @@ export class DurableFolders {
     }
   }
 
+  /**
+   * Step by step rather than by `mkdir` with `recursive`, which never ends where a parent takes no folders (`/proc`).
+   * What lies above the root is made where missing; it is synced as far as that is allowed.
+   */
   async #make(folder: string): Promise<void> {
-    const first = await mkdir(folder, { recursive: true })
-    if (folder.length > this.#root.length) {
-      await this.ensure(dirname(folder))
-      await syncFolder(dirname(folder))
-      return
+    const parent = dirname(folder)
+    const within = folder.length > this.#root.length
+    if (within) await this.ensure(parent)
+    try {
+      await makeFolder(folder)
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT' || within || parent === folder) throw error
+      await this.ensure(parent)
+      await makeFolder(folder)
     }
-    // The root's own parents: those just made, and the one above them.
-    for (let at = folder; ; at = dirname(at)) {
-      await syncFolder(dirname(at), true)
-      if (first === undefined || at.length <= first.length) return
-    }
+    await syncFolder(parent, !within)
+  }
+}
+
+/** Makes a folder in one that is there; that it is there already is fine. */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error
+  }
+}
+
+/**
+ * Makes a folder and its parents where missing; the first that was made, or undefined when all were there. Node's own
+ * recursive `mkdir` tries for ever where a parent exists but takes no folder and says ENOENT (`/proc`).
+ */
+async function makeFolders(folder: string): Promise<string | undefined> {
+  const missing: string[] = []
+  let at = folder
+  while (!(await isFolder(at)) && at !== dirname(at)) {
+    missing.push(at)
+    at = dirname(at)
+  }
+  for (const path of missing.toReversed()) {
+    await mkdir(path).catch((error: unknown) => {
+      // Somebody else made it in the meantime.
+      if (systemCode(error) !== 'EEXIST') throw error
+    })
+  }
+  return missing.at(-1)
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false
+    throw error
   }
 }
 
