@@ -1,4 +1,4 @@
-import { mkdir, open, rmdir, stat } from 'node:fs/promises'
+import { mkdir, open, rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemCode } from './file-errors.ts'
 
@@ -70,35 +70,6 @@ export async function makeFolder(folder: string): Promise<void> {
     await mkdir(folder)
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error
-  }
-}
-
-/**
- * Makes a folder and its parents where missing; the first that was made, or undefined when all were there. Node's own
- * recursive `mkdir` tries for ever where a parent exists but takes no folder and says ENOENT (`/proc`).
- */
-async function makeFolders(folder: string): Promise<string | undefined> {
-  const missing: string[] = []
-  let at = folder
-  while (!(await isFolder(at)) && at !== dirname(at)) {
-    missing.push(at)
-    at = dirname(at)
-  }
-  for (const path of missing.toReversed()) {
-    await mkdir(path).catch((error: unknown) => {
-      // Somebody else made it in the meantime.
-      if (systemCode(error) !== 'EEXIST') throw error
-    })
-  }
-  return missing.at(-1)
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory()
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false
-    throw error
   }
 }
 
