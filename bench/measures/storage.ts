@@ -71,10 +71,8 @@ async function rate(bytes: number, work: () => Promise<void>): Promise<number> {
 
 function dd(file: string, bytes: number): void {
   const count = Math.round(bytes / chunk.length)
-  execFileSync('dd', ['if=/dev/zero', `of=${file}`, 'bs=8M', `count=${count}`, 'conv=fsync'], {
-    stdio: 'ignore',
-  })
-  execFileSync('rm', [file])
+  const script = `dd if=/dev/zero of="$1" bs=${chunk.length} count=${count} conv=fsync && rm "$1"`
+  execFileSync('sh', ['-c', script, 'sh', file], { stdio: 'ignore' })
 }
 
 async function write(store: ObjectStore, objects: number): Promise<void> {

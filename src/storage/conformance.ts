@@ -28,7 +28,7 @@ export interface StoreCheckOptions {
 const cleanUpRounds = 12
 
 /** All checks, in the order in which they are run. */
-export const storeChecks: readonly StoreCheck[] = [...objectChecks, ...listingChecks, ...writingChecks]
+const storeChecks: readonly StoreCheck[] = [...objectChecks, ...listingChecks, ...writingChecks]
 
 /**
  * Tries every promise of {@link ObjectStore} on a real store: the suite that each driver is held to, and what a user runs

@@ -33,8 +33,8 @@ export class FilesystemStore implements ObjectStore {
   constructor(folder: string) {
     this.#root = resolve(folder)
     this.url = this.#root
-    this.#temps = new TempFiles(this.#root)
     this.#folders = new DurableFolders(this.#root)
+    this.#temps = new TempFiles(this.#root, this.#folders)
   }
 
   async put(key: string, bytes: Bytes, options: PutOptions = {}): Promise<boolean> {
@@ -104,6 +104,7 @@ export class FilesystemStore implements ObjectStore {
     try {
       yield* walkFolder(this.#root, prefix, options)
     } catch (error) {
+      if (systemCode(error) === 'ENOTDIR') throw notAFolder(this.url, error)
       throw this.#error(error, `list ${prefix || 'everything'}`, prefix)
     }
   }
@@ -136,6 +137,8 @@ export class FilesystemStore implements ObjectStore {
     try {
       return await this.#temps.make()
     } catch (error) {
+      if (systemCode(error) === 'ENOTDIR') throw notAFolder(this.url, error)
+      if (systemCode(error) === 'ENOENT') throw noFoldersHere(this.url, error)
       throw this.#error(error, `write ${key}`, key)
     }
   }
@@ -197,6 +200,17 @@ export class FilesystemStore implements ObjectStore {
   #error(error: unknown, doing: string, key: string, options: FileErrorOptions = {}): unknown {
     return fileError(error, doing, key, this.url, options)
   }
+}
+
+function notAFolder(url: string, cause: unknown): TidemarkError {
+  return new TidemarkError('CONFIG_INVALID', `${url} is not a folder`, { cause, hint: 'Name a folder.' })
+}
+
+function noFoldersHere(url: string, cause: unknown): TidemarkError {
+  return new TidemarkError('STORAGE_DENIED', `The folder ${url} cannot be made`, {
+    cause,
+    hint: 'Name a folder on a file system that takes files.',
+  })
 }
 
 /** Links unless the name is taken. A file server may answer "exists" to its own repeated request: two names tell. */

@@ -71,7 +71,7 @@ async function readLevel(
     entries = await readdir(pathOf(root, folder), { withFileTypes: true, encoding: 'buffer' })
   } catch (error) {
     const system = systemCode(error)
-    if (system === 'ENOENT' || system === 'ENOTDIR') return []
+    if (system === 'ENOENT' || (system === 'ENOTDIR' && folder !== '')) return []
     // The folder that ext file systems keep in their root belongs to the system and never holds objects.
     if (folder === 'lost+found/' && system === 'EACCES') return []
     throw error

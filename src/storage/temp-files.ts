@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, readdir, rmdir, unlink } from 'node:fs/promises'
+import { type FileHandle, lstat, open, readdir, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type DurableFolders, makeFolder } from './durable-folders.ts'
 import { systemCode } from './file-errors.ts'
 import { hiddenFolder } from './keys.ts'
 
@@ -21,10 +22,14 @@ const patience = 24 * 60 * 60 * 1000
  */
 export class TempFiles {
   readonly #folder: string
+  readonly #root: string
+  readonly #folders: DurableFolders
   #swept: Promise<void> | undefined
 
-  constructor(root: string) {
+  constructor(root: string, folders: DurableFolders) {
     this.#folder = join(root, hiddenFolder)
+    this.#root = root
+    this.#folders = folders
   }
 
   /** A new file; sweeps first, once. */
@@ -41,7 +46,9 @@ export class TempFiles {
       } catch (error) {
         // Another process that had nothing more to write may have removed the folder in between.
         if (systemCode(error) !== 'ENOENT' || attempt > 8) throw error
-        await mkdir(this.#folder, { recursive: true })
+        this.#folders.forget(this.#root)
+        await this.#folders.ensure(this.#root)
+        await makeFolder(this.#folder)
       }
     }
   }

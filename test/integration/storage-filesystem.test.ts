@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmod, link, mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, link, mkdir, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { FilesystemStore } from '../../src/storage/filesystem.ts'
@@ -201,4 +201,33 @@ test('thousands of pieces are written in one call', async () => {
   await writer.write(pieces)
   await writer.close()
   assert.ok((await store.get('b')).equals(Buffer.concat(pieces)))
+})
+
+test('a place that is no folder, or where none can be made, is an error at once', async () => {
+  await using folder = await tempFolder('fs')
+  await writeFile(join(folder.path, 'file'), 'x')
+  for (const path of [join(folder.path, 'file'), join(folder.path, 'file', 'below')]) {
+    await using store = new FilesystemStore(path)
+    await assert.rejects(store.put('a', Buffer.from('x')), { code: 'CONFIG_INVALID' }, path)
+    await assert.rejects(store.create('a'), { code: 'CONFIG_INVALID' }, path)
+  }
+  await using file = new FilesystemStore(join(folder.path, 'file'))
+  await assert.rejects(keys(file), { code: 'CONFIG_INVALID' })
+  for (const path of ['/proc/nowhere', '/proc/nowhere/below', '/dev/null', '/sys/nowhere']) {
+    await using store = new FilesystemStore(path)
+    const error = await store.put('a/b', Buffer.from('x')).then(
+      () => assert.fail(path),
+      (thrown: { code?: string }) => thrown,
+    )
+    assert.match(String(error.code), /^(STORAGE_DENIED|CONFIG_INVALID)$/, path)
+  }
+})
+
+test('a root that is removed under the store is made again', async () => {
+  await using folder = await tempFolder('fs')
+  await using store = new FilesystemStore(join(folder.path, 'a', 'root'))
+  await store.put('x/y', Buffer.from('1'))
+  await rm(join(folder.path, 'a'), { recursive: true })
+  await store.put('x/y', Buffer.from('2'), { ifAbsent: true })
+  assert.deepEqual(await keys(store), ['x/y'])
 })
