@@ -25,9 +25,9 @@ export class DurableFolders {
     return known
   }
 
-  /** A folder turned out to be gone: somebody pruned it. */
+  /** A folder turned out to be gone: somebody pruned it, and perhaps what leads to it. */
   forget(folder: string): void {
-    for (let at = folder; at.length >= this.#root.length; at = dirname(at)) {
+    for (let at = folder; ; at = dirname(at)) {
       this.#known.delete(at)
       if (at === dirname(at)) return
     }
