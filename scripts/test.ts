@@ -4,6 +4,7 @@ import { dirname, join, relative } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { cacheFolder, kafkaJars, kafkaVersions } from '../test/support/kafka-jars.ts'
+import { s3ServerProgram } from '../test/support/s3-server.ts'
 
 /*
  * Runs the tests on this Node:
@@ -19,7 +20,7 @@ import { cacheFolder, kafkaJars, kafkaVersions } from '../test/support/kafka-jar
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const quick = ['unit', 'property', 'conformance', 'golden', 'cli', 'integration']
 const purposes = [...quick, 'fault']
-/** Tests of these purposes start real brokers. */
+/** Tests of these purposes start real brokers or a real S3 server. */
 const needBrokers = ['conformance', 'cli', 'integration', 'fault']
 
 const asked = process.argv.slice(2)
@@ -41,6 +42,7 @@ if (files.some((file) => needBrokers.some((purpose) => file.startsWith(join(root
   checkPrograms()
   // Before the tests, so that two of them never download the same thing at once.
   for (const version of kafkaVersions) await kafkaJars(version).catch((error: Error) => stop(error.message))
+  await s3ServerProgram().catch((error: Error) => stop(error.message))
 }
 
 const runner = spawn(

@@ -73,7 +73,7 @@ export async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-/** Makes the entries of a folder durable. `lenient`: that it may not be opened is no error (a parent of the root). */
+/** Makes the entries of a folder durable. `lenient`: that it cannot be is no error (what lies above the root). */
 export async function syncFolder(folder: string, lenient = false): Promise<void> {
   try {
     await using handle = await open(folder, 'r')
@@ -82,7 +82,7 @@ export async function syncFolder(folder: string, lenient = false): Promise<void>
     const system = systemCode(error)
     // Some network file systems cannot sync a folder: they make entries durable by themselves.
     if (system === 'EINVAL' || system === 'ENOTSUP' || system === 'EBADF') return
-    if (lenient && (system === 'EACCES' || system === 'EPERM')) return
+    if (lenient && system !== 'EIO') return
     throw error
   }
 }
