@@ -1,5 +1,5 @@
-import type { ChunkCodec } from '../archive/model.ts'
-import type { ClusterOptions } from '../kafka/types.ts'
+import type { ChunkCodec } from '../archive/index.ts'
+import type { ClusterOptions } from '../kafka/index.ts'
 
 /** Where a partition that the backup does not hold yet is begun. */
 export type StartAt =

@@ -1,4 +1,4 @@
-import { type BackupWriter, openBackupWriter, type PartitionState } from '../archive/index.ts'
+import { type BackupWriter, chunkMemory, openBackupWriter, type PartitionState } from '../archive/index.ts'
 import { TidemarkError } from '../base/index.ts'
 import {
   type Cluster,
@@ -149,6 +149,8 @@ class BackupRun {
         isolation: this.#job.isolation,
         memory: Math.floor(this.#job.memory * receivingShare),
         maxBytes: this.#job.fetchMaxBytes,
+        // Hashed in another thread without a copy.
+        allocate: chunkMemory,
       },
       this.#intake,
     )

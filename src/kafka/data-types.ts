@@ -82,6 +82,8 @@ export interface FetcherOptions {
   readonly memory?: number
   /** Soft bytes a response. @default 8 MiB */
   readonly maxBytes?: number
+  /** Makes the buffers of full-size responses, which are used again and again: for example memory that threads share. */
+  readonly allocate?: (bytes: number) => Buffer
   /** Ms a broker may wait for data; tiered topics need 500 or more. @default 500 */
   readonly maxWait?: number
   /** Partitions in one request; a lane with more of them asks for a moving part. @default 1000 */

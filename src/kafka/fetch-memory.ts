@@ -35,8 +35,10 @@ export class FetchMemory {
   readonly fullSize: number
   readonly #budget: Budget
   readonly #idle: Buffer[] = []
+  readonly #allocate: (bytes: number) => Buffer
 
-  constructor(total: number, maxBytes: number) {
+  constructor(total: number, maxBytes: number, allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow) {
+    this.#allocate = allocate
     this.fullSize = maxBytes + overhead
     this.#budget = new Budget(Math.max(total, this.fullSize))
   }
@@ -67,7 +69,7 @@ export class FetchMemory {
   claim(size: number, reserved: number): ResponseMemory {
     const full = reserved === this.fullSize && size <= this.fullSize && size >= this.fullSize / smallShare
     if (!full) return this.#measured(size, reserved)
-    const buffer = this.#idle.pop() ?? Buffer.allocUnsafeSlow(this.fullSize)
+    const buffer = this.#idle.pop() ?? this.#allocate(this.fullSize)
     return new ResponseMemory(buffer, () => {
       this.#idle.push(buffer)
       this.#budget.give(this.fullSize)

@@ -60,7 +60,7 @@ export class Fetcher {
     })
     this.#host = {
       ...shared,
-      memory: new FetchMemory(options.memory ?? defaults.memory, maxBytes),
+      memory: new FetchMemory(options.memory ?? defaults.memory, maxBytes, options.allocate),
       committed: (options.isolation ?? 'read_committed') === 'read_committed',
       maxBytes,
       maxWait: options.maxWait ?? defaults.maxWait,
