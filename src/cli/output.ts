@@ -29,6 +29,14 @@ export class Output {
     this.write(`${text}\n`)
   }
 
+  /** Writes piece by piece, no faster than they are taken. */
+  async writeAll(pieces: Iterable<string>): Promise<void> {
+    for (const piece of pieces) {
+      this.write(piece)
+      if (this.stream.writableNeedDrain) await this.flushed()
+    }
+  }
+
   /** Resolves when all that was written has been handed over, or nobody takes it any more. */
   async flushed(): Promise<void> {
     if (!this.#open || this.stream.writableLength === 0) return

@@ -140,6 +140,9 @@ function buildConfig(document: ConfigDocument, options: LoadOptions): Config {
   const backup = section('backup', backupSchema, {})
   const restore = section('restore', restoreSchema, {})
   const backupId = typeof record.backup_id === 'string' ? record.backup_id : undefined
+  // A command that takes files of either mode uses what it needs of them.
+  const isFor = (wanted: 'backup' | 'restore') =>
+    mode === undefined || mode === wanted || options.mode === undefined
   return {
     file: options.file,
     mode,
@@ -148,11 +151,11 @@ function buildConfig(document: ConfigDocument, options: LoadOptions): Config {
     source: source?.options,
     target: target?.options,
     backup:
-      source && backup && backupId !== undefined && mode !== 'restore'
+      source && backup && backupId !== undefined && isFor('backup')
         ? backupJob(backupId, source.options, source.topics, backup, problems)
         : undefined,
     restore:
-      target && restore && backupId !== undefined && mode !== 'backup'
+      target && restore && backupId !== undefined && isFor('restore')
         ? restoreJob(backupId, target.options, target.topics, restore, {
             problems,
             notes,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { choice, flag, ignored, instant, numberList, offset, text, textList } from './values.ts'
+import { choice, ignored, instant, offset, text, textList } from './values.ts'
 
 const scanning = ignored('positions are translated by the map of the restore; nothing is scanned')
 
@@ -12,7 +12,7 @@ export const offsetResetSchema = z.strictObject(
     })
       .prefault('captured')
       .describe(
-        'captured (also written header-based, from-mapping): the captured positions, translated by the map. The others as they say.',
+        'captured (also written header-based, from-mapping): the captured positions, translated by the map. The others are left to kafka-consumer-groups.',
       ),
     source_cluster: text()
       .optional()
@@ -27,8 +27,6 @@ export const offsetResetSchema = z.strictObject(
       .record(z.string(), text(), 'expected source: target')
       .optional()
       .describe('Accepted: the map knows where each topic went.'),
-    source_partitions: numberList().optional().describe('Only these partitions.'),
-    force: flag().prefault(false).describe('Also groups that have members. They will overwrite what is set.'),
     scan_all_partitions: scanning,
     parallel_consumers: scanning,
     sample_rate: scanning,

@@ -1,4 +1,5 @@
 import type { Plan, PlanTable } from '../../offsets/index.ts'
+import { csvText } from '../render/machine-formats.ts'
 import { countText } from '../render/quantities.ts'
 import { heavyRule, lightRule, printable, tableLines } from '../render/table.ts'
 
@@ -38,6 +39,24 @@ export function planText(table: PlanTable): string {
     )
   }
   return `${lines.join('\n')}\n`
+}
+
+/** The plan as CSV, a row for each group and partition. */
+export function planCsv(plan: Plan): string {
+  return csvText(
+    ['group', 'topic', 'partition', 'current', 'target', 'action', 'kind', 'reread', 'reason'],
+    plan.entries.map((entry) => [
+      entry.group,
+      entry.topic,
+      entry.partition,
+      entry.current?.offset,
+      entry.target,
+      entry.action,
+      entry.kind,
+      entry.reread,
+      entry.reason,
+    ]),
+  )
 }
 
 /** Whether the plan can be applied as it stands. */

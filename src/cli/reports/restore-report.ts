@@ -1,6 +1,13 @@
-import type { RestoredPartition, RestoreReport } from '../../restore/index.ts'
+import type {
+  RestoredPartition,
+  RestoredPositions,
+  RestoreNotice,
+  RestoreReport,
+} from '../../restore/index.ts'
+import type { ExitStatus } from '../exit-status.ts'
 import { bytesText, durationText, plural } from '../render/quantities.ts'
 import { type Column, fieldLines, printable, tableLines } from '../render/table.ts'
+import { outcomeObject, outcomeStatus, outcomeText } from './reset-outcome.ts'
 
 /** The fields of `restore -o json`. */
 export function restoreObject(report: RestoreReport): Readonly<Record<string, unknown>> {
@@ -12,20 +19,49 @@ export function restoreObject(report: RestoreReport): Readonly<Record<string, un
     status: statusOf(report),
     dry_run: report.dryRun,
     resumed: report.resumed,
+    already_done: report.alreadyDone,
     records: report.records,
     bytes: report.bytes,
     duration_ms: Math.round(report.durationMs),
     partitions: report.partitions.map(partitionObject),
     failed_topics: report.failedTopics.map(({ topic, code, message }) => ({ topic, code, message })),
     waiting_topics: report.waitingTopics.map(({ topic, configs, reason }) => ({ topic, configs, reason })),
-    notices: report.notices.map((notice) => ({
-      code: notice.code,
-      message: notice.message,
-      topic: notice.topic ?? null,
-      partition: notice.partition ?? null,
-      group: notice.group ?? null,
-    })),
+    positions: positionsObject(report.positions),
+    notices: report.notices.map(noticeObject),
   }
+}
+
+/** What became of the groups; null when none were asked for, or the run did not come so far. */
+export function positionsObject(
+  positions: RestoredPositions | undefined,
+): Readonly<Record<string, unknown>> | null {
+  if (positions === undefined) return null
+  return { ...outcomeObject(positions.applied), notices: positions.plan.notices.map(noticeObject) }
+}
+
+/** A notice for machines. */
+export function noticeObject(notice: RestoreNotice): Readonly<Record<string, unknown>> {
+  return {
+    code: notice.code,
+    message: notice.message,
+    topic: notice.topic ?? null,
+    partition: notice.partition ?? null,
+    group: notice.group ?? null,
+  }
+}
+
+/** Notices for people, with a title; nothing when there are none. */
+export function noticeLines(notices: readonly RestoreNotice[]): readonly string[] {
+  if (notices.length === 0) return []
+  return ['', 'Notices:', ...notices.map((notice) => `  ${printable(notice.message)} [${notice.code}]`)]
+}
+
+/** Exit status: 130 interrupted, 3 or 4 when topics or positions are missing. */
+export function restoreStatus(report: RestoreReport): ExitStatus {
+  if (report.interrupted) return 130
+  if (report.failedTopics.length > 0) return 3
+  if (report.positions === undefined) return 0
+  return outcomeStatus(report.positions.applied) === 0 ? 0 : 3
 }
 
 /** `done`, `partly done`, `interrupted` or `planned` (dry run). */
@@ -57,13 +93,15 @@ export function restoreText(report: RestoreReport): string {
       ],
     ]),
   ]
-  if (report.resumed) lines.push('  Went on where an earlier run had stopped')
+  if (report.alreadyDone) lines.push('  All had been done by an earlier run: nothing was changed')
+  else if (report.resumed) lines.push('  Went on where an earlier run had stopped')
   lines.push(...partitionTable(report), ...waiting(report), ...failures(report))
-  if (report.notices.length > 0) {
+  lines.push(...noticeLines(report.notices))
+  if (report.positions !== undefined) {
     lines.push(
+      ...noticeLines(report.positions.plan.notices),
       '',
-      'Notices:',
-      ...report.notices.map((notice) => `  ${printable(notice.message)} [${notice.code}]`),
+      outcomeText(report.positions.applied).trimEnd(),
     )
   }
   return `${lines.join('\n')}\n`

@@ -1,0 +1,108 @@
+import type { Command } from 'commander'
+import { TidemarkError } from '../../base/index.ts'
+import type { JobContext } from '../../storage/index.ts'
+import { type ArchiveFlags, addArchiveFlags, archiveOf } from '../flags/archive-flags.ts'
+import { addFormatFlags, type Format, type FormatFlags, formatOf } from '../flags/format-flags.ts'
+import { withJobContext } from '../job-context.ts'
+import { jsonText, yamlText } from '../render/machine-formats.ts'
+import type { MappingTopic } from '../reports/offset-mapping.ts'
+import type { Session } from '../session.ts'
+import { writeTextFile } from '../text-file.ts'
+
+const formats: readonly Format[] = ['text', 'json', 'csv', 'yaml']
+
+interface Flags extends ArchiveFlags, FormatFlags {
+  readonly topic?: string
+  readonly restoreId?: string
+  readonly output?: string
+}
+
+/** `show-offset-mapping`. */
+export function define(command: Command, session: Session): void {
+  addArchiveFlags(command)
+    .option('--topic <pattern>', 'only these source topics: a name, glob or ~regex')
+    .option('--restore-id <id>', 'show where this restore put each offset; `newest` for the newest one')
+    .option('--output <file>', 'write to a file instead of standard output')
+  addFormatFlags(command, formats).addHelpText(
+    'after',
+    `
+Without --restore-id: the offsets that the backup holds of each partition. With it: source offset → target offset.
+
+Examples:
+  kafka-backup show-offset-mapping --path /data/backups --backup-id nightly
+  kafka-backup show-offset-mapping -p /data/backups -b nightly --format csv > offset-mapping.csv
+  kafka-backup show-offset-mapping -p /data/backups -b nightly --restore-id newest --format json --output mapping.json`,
+  )
+  command.action(async (flags: Flags) => run(flags, session))
+}
+
+async function run(flags: Flags, session: Session): Promise<void> {
+  const format = formatOf(flags, formats)
+  const { spec, backupId, config } = await archiveOf(flags)
+  await withJobContext(session, spec, async (context) => {
+    const pieces =
+      flags.restoreId === undefined
+        ? [await heldOffsets(backupId, flags, format, context)]
+        : await restoredOffsets(backupId, flags, format, context, config.restore?.stateFolder)
+    if (flags.output !== undefined) await writeTextFile(flags.output, pieces)
+    else await session.out.writeAll(pieces)
+  })
+}
+
+/** What the backup holds. */
+async function heldOffsets(
+  backupId: string,
+  flags: Flags,
+  format: Format,
+  context: JobContext,
+): Promise<string> {
+  const { openBackup } = await import('../../archive/index.ts')
+  const { indexRows } = await import('../../offsets/index.ts')
+  const { mappingCsv, mappingObject, mappingText } = await import('../reports/offset-mapping.ts')
+  const { nameFilter } = await import('../../base/index.ts')
+  await using reader = await openBackup(context.store, backupId, { signal: context.signal })
+  const summary = await reader.summary()
+  const isWanted = nameFilter(flags.topic === undefined ? [] : [flags.topic])
+  const topics: MappingTopic[] = []
+  for (const { topic, topicId, superseded } of summary.topics) {
+    if (superseded || !isWanted(topic)) continue
+    topics.push({ topic, topicId, rows: indexRows(await reader.topic(topic, topicId)) })
+  }
+  if (topics.length === 0 && flags.topic !== undefined) {
+    throw new TidemarkError('TOPIC_NOT_FOUND', `The backup ${backupId} holds no topic ${flags.topic}`, {
+      hint: '`kafka-backup describe` lists its topics.',
+      details: { topic: flags.topic },
+    })
+  }
+  if (format === 'text') return mappingText(backupId, topics)
+  if (format === 'csv') return mappingCsv(topics)
+  const object = mappingObject(backupId, reader.commit, topics)
+  return format === 'json' ? jsonText(object) : await yamlText(object)
+}
+
+/** Where a restore put it. */
+async function restoredOffsets(
+  backupId: string,
+  flags: Flags,
+  format: Format,
+  context: JobContext,
+  stateFolder: string | undefined,
+): Promise<Iterable<string>> {
+  const { mapsOfRestore } = await import('../restore-maps.ts')
+  const { MapSet, mapSetToCsv, mapSetToJson } = await import('../../offsets/index.ts')
+  const { nameFilter } = await import('../../base/index.ts')
+  const { maps } = await mapsOfRestore(context, backupId, {
+    ...(flags.restoreId !== 'newest' && flags.restoreId !== undefined && { restoreId: flags.restoreId }),
+    stateFolder,
+  })
+  const isWanted = nameFilter(flags.topic === undefined ? [] : [flags.topic])
+  const set = new MapSet(
+    maps,
+    maps.maps.filter((map) => isWanted(map.sourceTopic)),
+  )
+  if (format === 'csv') return mapSetToCsv(set)
+  if (format === 'json') return mapSetToJson(set)
+  if (format === 'yaml') return [await yamlText(JSON.parse([...mapSetToJson(set)].join('')))]
+  const { restoredText } = await import('../reports/offset-mapping.ts')
+  return [restoredText(set)]
+}

@@ -1,0 +1,118 @@
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { ApplyOptions, ApplyReport, Plan } from '../offsets/index.ts'
+import type { planFor } from './commands/offset-reset.ts'
+import { placeOf } from './flags/archive-flags.ts'
+import { clusterOverrides } from './flags/cluster-flags.ts'
+import { addFormatFlags, type FormatFlags, formatOf } from './flags/format-flags.ts'
+import { required } from './flags/required.ts'
+import { addResetFlags, type ResetFlags } from './flags/reset-flags.ts'
+import { addRunFlags } from './flags/run-flags.ts'
+import type { RunFlags, Session } from './session.ts'
+import { readTextFile } from './text-file.ts'
+
+interface ExecuteFlags extends ResetFlags, FormatFlags, RunFlags {
+  readonly plan?: string
+  readonly goOn?: boolean
+  readonly allowMoved?: boolean
+  readonly snapshot: boolean
+  readonly snapshotPath?: string
+}
+
+/** `offset-reset execute`. */
+export function defineExecute(command: Command, session: Session, makePlan: typeof planFor): void {
+  const execute = command
+    .command('execute')
+    .description('Set the positions: checks, snapshot, commit, read back.')
+  addResetFlags(execute)
+    .option('--plan <file>', 'apply this plan, as `offset-reset plan --output` wrote it')
+    .option('--go-on', 'leave groups alone that must not be touched, and set the others (exit 3)')
+    .option('--allow-moved', 'set positions also where they moved since the plan was made')
+    .option('--no-snapshot', 'do not save the positions before they are changed')
+    .option(
+      '--snapshot-path <folder|url>',
+      'where to save them; else the archive, with --plan ./offset-snapshots',
+    )
+  addRunFlags(addFormatFlags(execute)).addHelpText(
+    'after',
+    `
+Groups with members, and groups whose position moves, are refused (exit 4): stop their consumers first. The positions before are
+saved as a snapshot. Applying the same plan again is harmless.
+
+Examples:
+  kafka-backup offset-reset execute -p /data/backups -b nightly -g orders --bootstrap-servers kafka-dr:9092
+  kafka-backup offset-reset execute --plan reset-plan.json --bootstrap-servers kafka-dr:9092`,
+  )
+  execute.action(async (flags: ExecuteFlags) => {
+    const format = formatOf(flags)
+    await session.show(flags)
+    const report =
+      flags.plan === undefined
+        ? await fromArchive(flags, session, makePlan)
+        : await fromFile(flags.plan, flags, session)
+    const reports = await import('./reports/reset-outcome.ts')
+    await session.print(format, reports.outcomeObject(report), () => reports.outcomeText(report))
+    session.status = reports.outcomeStatus(report)
+  })
+}
+
+async function fromArchive(
+  flags: ExecuteFlags,
+  session: Session,
+  makePlan: typeof planFor,
+): Promise<ApplyReport> {
+  return await makePlan(flags, session, async (plan, { context, cluster }) => {
+    if (flags.snapshotPath !== undefined)
+      return await apply(plan, cluster, flags, session, flags.snapshotPath)
+    const { applyPlan } = await import('../offsets/index.ts')
+    const snapshot = flags.snapshot ? { store: context.store, prefix: snapshotPrefix } : 'none'
+    return await applyPlan(plan, cluster, { ...optionsOf(flags, session), snapshot })
+  })
+}
+
+/** The plan says it all: only the cluster is needed. */
+async function fromFile(file: string, flags: ExecuteFlags, session: Session): Promise<ApplyReport> {
+  const { planFromJson } = await import('../offsets/index.ts')
+  const { loadConfig } = await import('../config/index.ts')
+  const { connectCluster } = await import('../kafka/index.ts')
+  const plan = planFromJson(await readTextFile(file), file)
+  const config = loadConfig({ file: flags.config, needs: ['target'], overrides: clusterOverrides(flags) })
+  const target = required(config.target, '--bootstrap-servers')
+  const { signal, telemetry } = session
+  await using cluster = await connectCluster(target, { signal, telemetry })
+  return await apply(plan, cluster, flags, session, flags.snapshotPath ?? resolve('offset-snapshots'))
+}
+
+type ClusterOf = Parameters<typeof import('../offsets/index.ts').applyPlan>[1]
+
+async function apply(
+  plan: Plan,
+  cluster: ClusterOf,
+  flags: ExecuteFlags,
+  session: Session,
+  place: string,
+): Promise<ApplyReport> {
+  const { applyPlan } = await import('../offsets/index.ts')
+  if (!flags.snapshot)
+    return await applyPlan(plan, cluster, { ...optionsOf(flags, session), snapshot: 'none' })
+  const { openStore } = await import('../storage/index.ts')
+  await using store = await openStore(await placeOf(place), { telemetry: session.telemetry })
+  const report = await applyPlan(plan, cluster, {
+    ...optionsOf(flags, session),
+    snapshot: { store, prefix: '' },
+  })
+  if (report.snapshotId !== undefined) session.log('info', `The snapshot is in ${store.url}`)
+  return report
+}
+
+/** Where snapshots lie in an archive. */
+const snapshotPrefix = 'offset-snapshots/'
+
+function optionsOf(flags: ExecuteFlags, session: Session): Omit<ApplyOptions, 'snapshot'> {
+  return {
+    signal: session.signal,
+    clock: session.clock,
+    onRefusal: flags.goOn === true ? 'go-on' : 'stop',
+    allowMoved: flags.allowMoved ?? false,
+  }
+}

@@ -1,0 +1,52 @@
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { TidemarkError } from '../base/index.ts'
+import type { MapSet } from '../offsets/index.ts'
+
+/** Writes an offset map for other programs: CSV when the name ends in `.csv`, else JSON. */
+export async function writeMappingFile(file: string, set: MapSet): Promise<void> {
+  const { mapSetToCsv, mapSetToJson } = await import('../offsets/index.ts')
+  await writeTextFile(file, file.endsWith('.csv') ? mapSetToCsv(set) : mapSetToJson(set))
+}
+
+/** Reads an offset map in JSON. Rejects with FILE_NOT_READABLE. */
+export async function readMappingFile(file: string): Promise<MapSet> {
+  const { mapSetFromJson } = await import('../offsets/index.ts')
+  return mapSetFromJson(await readTextFile(file), file)
+}
+
+/** The text of a file that the user named. Rejects with FILE_NOT_READABLE. */
+export async function readTextFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    throw new TidemarkError('FILE_NOT_READABLE', `The file ${file} cannot be read: ${reasonOf(cause)}`, {
+      cause,
+    })
+  }
+}
+
+/** Writes a file whole or not at all: beside its place first, then under its name. Rejects with FILE_NOT_READABLE. */
+export async function writeTextFile(file: string, pieces: Iterable<string>, mode = 0o644): Promise<void> {
+  const beside = `${file}.${process.pid}.tmp`
+  try {
+    const handle = await open(beside, 'wx', mode)
+    try {
+      for (const piece of pieces) await handle.write(piece)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(beside, file)
+  } catch (cause) {
+    await rm(beside, { force: true })
+    if (cause instanceof TidemarkError) throw cause
+    throw new TidemarkError('FILE_NOT_READABLE', `The file ${file} cannot be written: ${reasonOf(cause)}`, {
+      cause,
+    })
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  const code = (cause as NodeJS.ErrnoException).code
+  return code === 'ENOENT' ? 'there is no such file or folder' : (code ?? String(cause))
+}
