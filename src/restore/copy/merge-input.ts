@@ -24,6 +24,8 @@ export class MergeInput implements AsyncDisposable {
   cursor: RecordCursor
   offset = -1
   codec: CodecName = 'none'
+  /** Producer of the transaction that the current record is part of. */
+  transaction: bigint | undefined
   /** Largest time of the records up to the current one. */
   clock: number
   readonly #wish: BatchWish
@@ -115,6 +117,7 @@ export class MergeInput implements AsyncDisposable {
       this.#onBatchTime(header.maxTimestampNumber(bytes, at))
       this.#ranged = verdict === 'recode'
       this.#base = header.baseOffsetNumber(bytes, at)
+      this.transaction = header.isTransactional(bytes, at) ? header.producerId(bytes, at) : undefined
       this.codec = codecName(header.codec(bytes, at)) ?? 'none'
       this.cursor = new RecordCursor(bytes, at, { place })
       this.#open = true

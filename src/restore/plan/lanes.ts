@@ -34,7 +34,7 @@ export function planLanes(target: string, sources: readonly SourceTopic[], job: 
 }
 
 /** Where a source partition goes when its records are not spread. */
-export function targetPartition(source: number, job: RestoreJob): number {
+export function targetPartition(source: number, job: Pick<RestoreJob, 'partitionMapping'>): number {
   return job.partitionMapping[source] ?? source
 }
 

@@ -6,24 +6,29 @@ export function hashOf(value: unknown): string {
   return createHash('sha256').update(canonical(value)).digest('hex')
 }
 
+const shaping = [
+  'backupId',
+  'include',
+  'exclude',
+  'topicRules',
+  'sourcePartitions',
+  'partitionMapping',
+  'window',
+  'repartitioning',
+  'append',
+  'purgeTopics',
+  'addOffsetHeaders',
+  'stripOffsetHeaders',
+  'sourceName',
+  'delivery',
+] as const satisfies readonly (keyof RestoreJob)[]
+
 /** What of a job decides which records go where, and in which form. Speed, memory, positions and settings do not. */
-export function jobShape(job: RestoreJob): unknown {
-  return {
-    backupId: job.backupId,
-    include: job.include,
-    exclude: job.exclude,
-    topicRules: job.topicRules,
-    sourcePartitions: job.sourcePartitions,
-    partitionMapping: job.partitionMapping,
-    window: job.window,
-    repartitioning: job.repartitioning,
-    append: job.append,
-    purgeTopics: job.purgeTopics,
-    addOffsetHeaders: job.addOffsetHeaders,
-    stripOffsetHeaders: job.stripOffsetHeaders,
-    sourceName: job.sourceName,
-    delivery: job.delivery,
-  }
+export type JobShape = Pick<RestoreJob, (typeof shaping)[number]>
+
+/** The part of a job that shapes the stream. */
+export function jobShape(job: JobShape): JobShape {
+  return Object.fromEntries(shaping.map((key) => [key, job[key]])) as unknown as JobShape
 }
 
 /** The id of a restore that was not given one: the same for the same job, backup, commit and target cluster. */

@@ -5,7 +5,7 @@ import { copyLanes } from '../copy/copy-lanes.ts'
 import { type ReadBack, readBack } from '../copy/read-back.ts'
 import { scanTransactions } from '../copy/transaction-scan.ts'
 import type { RestoredPositions, RestoreNotice, RestoreReport } from '../job.ts'
-import { derivedRestoreId, hashOf } from '../plan/plan-hash.ts'
+import { derivedRestoreId, hashOf, jobShape } from '../plan/plan-hash.ts'
 import type { RestorePlan } from '../plan/plan-types.ts'
 import { applyPositions } from '../positions/apply-positions.ts'
 import { type JournalContent, JournalWriter, readJournal } from '../state/journal.ts'
@@ -83,6 +83,7 @@ function newHeader(restoreId: string, { job, context, reader }: Environment, mad
     targetClusterId: plan.targetClusterId,
     jobHash: jobHash(job),
     planHash: plan.hash,
+    shape: jobShape(job),
     created: now,
     updated: now,
     stage: 'prepared',

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../base/index.ts'
 import type { ProducerIdentity } from '../../kafka/index.ts'
 import type { RestoreNotice } from '../job.ts'
+import type { JobShape } from '../plan/plan-hash.ts'
 import type { TargetFacts } from '../plan/plan-types.ts'
 
 /** How far a restore came; each stage is durable before what follows it begins. See `docs/restore.md`. */
@@ -74,6 +75,8 @@ export interface JournalHeader {
   /** Hash of the job, whatever the commit. */
   readonly jobHash: string
   readonly planHash: string
+  /** What the hash of the job is made of: enough to say later what should be where. */
+  readonly shape: JobShape
   readonly created: number
   readonly updated: number
   readonly stage: Stage

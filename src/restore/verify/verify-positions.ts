@@ -1,0 +1,206 @@
+import type { BackupReader, CapturedGroup } from '../../archive/index.ts'
+import type { Cluster, PositionReader } from '../../kafka/index.ts'
+import {
+  type LogTable,
+  type MapSet,
+  type PlanEntry,
+  planFromBackup,
+  readTarget,
+  type SelectedGroups,
+} from '../../offsets/index.ts'
+import { targetPartition } from '../plan/lanes.ts'
+import type { JobShape } from '../plan/plan-hash.ts'
+import { targetTopic } from '../plan/topic-rules.ts'
+import { archiveRecord, type RecordFilter } from './archive-record.ts'
+import type { HeaderRule } from './compare-records.ts'
+import { compareRecords, showRecord } from './compare-records.ts'
+import type { Findings } from './findings.ts'
+import { TargetLog } from './target-log.ts'
+import type { VerifiedPosition } from './verify-types.ts'
+
+export interface VerifyPositionsInput {
+  readonly reader: BackupReader
+  readonly cluster: Cluster
+  readonly positions: PositionReader
+  readonly selected: SelectedGroups
+  readonly maps: MapSet | undefined
+  readonly shape: JobShape
+  /** Which records of a source partition were to be restored. */
+  readonly filter: (topic: string, partition: number) => RecordFilter
+  readonly rule: HeaderRule
+  readonly findings: Findings
+  /** Ms since the epoch. */
+  readonly now: number
+  readonly signal: AbortSignal
+}
+
+/** A position to be looked at. */
+interface Look {
+  readonly group: string
+  readonly source: { readonly topic: string; readonly partition: number; readonly offset: bigint }
+  readonly target: { readonly topic: string; readonly partition: number; readonly offset: bigint }
+  readonly committed: bigint | undefined
+}
+
+/**
+ * Proves for each group and partition that the record which it reads next on the target is the one that the archive holds at or
+ * after its position on the source.
+ */
+export async function verifyPositions(input: VerifyPositionsInput): Promise<readonly VerifiedPosition[]> {
+  const names = input.selected.groups.map(({ group }) => group)
+  const topics = targetTopics(input)
+  const { current, logs } = await readTarget(input.cluster, names, topics, { signal: input.signal })
+  const committed = new Map(
+    current.done.flatMap(({ group, positions }) =>
+      positions.map((p) => [`${group} ${p.topic}/${p.partition}`, p.offset] as const),
+    ),
+  )
+  const looks = input.maps
+    ? await translatedLooks(input, input.maps, logs, committed)
+    : committedLooks(input, committed)
+  const verified: VerifiedPosition[] = []
+  for (const look of looks) verified.push(await verifyLook(look, input, logs))
+  return verified
+}
+
+function targetTopics({ maps, selected, shape }: VerifyPositionsInput): string[] {
+  if (maps) return [...maps.targetTopics]
+  const sources = selected.groups.flatMap(({ positions }) => positions.map(({ topic }) => topic))
+  return [...new Set(sources.map((topic) => targetTopic(shape.topicRules, topic)))]
+}
+
+/** With a map: where each captured position is on the target, by the map. */
+async function translatedLooks(
+  input: VerifyPositionsInput,
+  maps: MapSet,
+  logs: LogTable,
+  committed: ReadonlyMap<string, bigint>,
+): Promise<Look[]> {
+  const capture = (await input.reader.positions()) ?? { taken: 0, groups: [], failed: [] }
+  const plan = planFromBackup(capture, input.selected, maps, {
+    clusterId: input.cluster.clusterId,
+    created: input.now,
+    current: { done: [], failed: [] },
+    logs,
+    outOfRange: 'clamp',
+    backupId: input.shape.backupId,
+  })
+  return plan.entries.flatMap((entry) => lookOf(entry, maps, committed))
+}
+
+function lookOf(entry: PlanEntry, maps: MapSet, committed: ReadonlyMap<string, bigint>): Look[] {
+  const { group, topic, partition, target } = entry
+  if (target === undefined || entry.from.length === 0) return []
+  const into = maps.into(topic, partition)
+  // Where records of several partitions came together, the one that lies at the target says which position it continues.
+  const owner = into.find((map) => map.findByTarget(target)?.target === target) ?? into[0]
+  const source = entry.from.find(
+    (from) => from.topic === owner?.sourceTopic && from.partition === owner.sourcePartition,
+  )
+  if (!source) return []
+  return [
+    {
+      group,
+      source,
+      target: { topic, partition, offset: target },
+      committed: committed.get(`${group} ${topic}/${partition}`),
+    },
+  ]
+}
+
+/** Without a map: what the groups have committed on the target. */
+function committedLooks(
+  { selected, shape, findings }: VerifyPositionsInput,
+  committed: ReadonlyMap<string, bigint>,
+): Look[] {
+  return selected.groups.flatMap((group: CapturedGroup) =>
+    group.positions
+      .filter(
+        ({ offset, topic }) => offset >= 0n && !shape.repartitioning[targetTopic(shape.topicRules, topic)],
+      )
+      .flatMap((source) => {
+        const topic = targetTopic(shape.topicRules, source.topic)
+        const partition = targetPartition(source.partition, shape)
+        const offset = committed.get(`${group.group} ${topic}/${partition}`)
+        if (offset !== undefined) {
+          return [{ group: group.group, source, target: { topic, partition, offset }, committed: offset }]
+        }
+        findings.add({
+          kind: 'position',
+          topic,
+          partition,
+          source: { topic: source.topic, partition: source.partition },
+          group: group.group,
+          what: `the group has no position here; at the source it was at ${source.offset}`,
+          archive: undefined,
+          target: undefined,
+        })
+        return []
+      }),
+  )
+}
+
+async function verifyLook(
+  look: Look,
+  input: VerifyPositionsInput,
+  logs: LogTable,
+): Promise<VerifiedPosition> {
+  const { group, source, target, committed } = look
+  const { findings, rule } = input
+  const verified = (outcome: VerifiedPosition['outcome']): VerifiedPosition => ({
+    group,
+    topic: target.topic,
+    partition: target.partition,
+    source: source.offset,
+    target: target.offset,
+    committed,
+    outcome,
+  })
+  const filter = input.filter(source.topic, source.partition)
+  const expected = await archiveRecord(input.reader, source, filter, input.signal)
+  const log = new TargetLog(input.positions, target, target.offset, input.signal)
+  const found = (await log.advance()) ? log : undefined
+  const bounds = logs.get(target.topic)?.get(target.partition)
+  const different = (what: string, actual: typeof found) => {
+    findings.add({
+      kind: 'position',
+      topic: target.topic,
+      partition: target.partition,
+      source: { topic: source.topic, partition: source.partition },
+      group,
+      what,
+      archive: expected && showRecord(expected.cursor, expected.offset),
+      target: actual?.cursor && showRecord(actual.cursor, actual.offset),
+    })
+    return verified('different')
+  }
+  /** The record is right; now the group must stand there too. */
+  function standsThere(outcome: 'same' | 'end' = 'same'): VerifiedPosition {
+    if (committed === target.offset) return verified(outcome)
+    if (committed === undefined) return different('the group has no position here', found)
+    different(`the group stands at ${committed}: it has moved since, or was set otherwise`, found)
+    return verified('moved')
+  }
+  if (bounds && target.offset > bounds.logEnd) {
+    return different(
+      `its position ${target.offset} lies behind the end of the log, ${bounds.logEnd}`,
+      undefined,
+    )
+  }
+  if (!expected) {
+    // Nothing of the archive is left to read: what stands there, if anything, came after the copy.
+    const copied = input.maps?.into(target.topic, target.partition) ?? []
+    const end = copied.reduce((most, map) => (map.targetEnd > most ? map.targetEnd : most), 0n)
+    if (input.maps && target.offset < end) return different('records that it has read come again', found)
+    return standsThere('end')
+  }
+  if (bounds && target.offset < bounds.logStart) return verified('gone')
+  if (!found?.cursor) return different('its next record is not on the target', undefined)
+  const differs = compareRecords({ ...expected, partition: source.partition }, found.cursor, rule)
+  if (differs !== undefined) {
+    return different(`its next record is another than at source offset ${expected.offset}: ${differs}`, found)
+  }
+  if (input.maps && committed === undefined)
+    return different('the right record is there, but the group has no position', found)
+  return standsThere()
+}
