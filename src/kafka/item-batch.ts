@@ -1,6 +1,6 @@
 import { isTidemarkError, TidemarkError } from '../base/index.ts'
 import type { BrokerConnection } from './broker-connection.ts'
-import { mayHaveHappened, type Session } from './session.ts'
+import { type Bounds, mayHaveHappened, type Session } from './session.ts'
 import type { Failure, Outcome } from './types.ts'
 
 /** What became of one item of a request. A retriable error brings the item into the next round. */
@@ -42,7 +42,7 @@ const pipelined = 4
 export async function runBatch<Item, Result>(
   session: Session,
   batch: ItemBatch<Item, Result>,
-  options: { readonly signal?: AbortSignal | undefined; readonly deadline?: number } = {},
+  options: Bounds = {},
 ): Promise<Outcome<Item, Result>> {
   const results = new Map<Item, Result>()
   const failures = new Map<Item, TidemarkError>()

@@ -11,6 +11,15 @@ import { kafkaCodeOf } from './protocol-errors.ts'
 /** Retries: 50 ms doubling up to 1 s, until the deadline. */
 const pauses = { attempts: Number.POSITIVE_INFINITY, delay: 50, maxDelay: 1000 }
 
+/** Bounds of a call that is repeated. */
+export interface Bounds {
+  readonly signal?: AbortSignal | undefined
+  /** Ms after which it is given up. @default the delivery timeout */
+  readonly deadline?: number
+  /** Longest pause in ms. @default 1000 */
+  readonly maxDelay?: number
+}
+
 interface Throttled {
   readonly throttleTimeMs?: number
 }
@@ -38,14 +47,12 @@ export class Session {
     return this.#clusterId ?? ''
   }
 
-  /** Runs work again while it fails with retriable errors, until the delivery timeout or `deadline` ms have passed. */
-  retrying<T>(
-    work: (attempt: number) => Promise<T>,
-    options: { readonly signal?: AbortSignal | undefined; readonly deadline?: number } = {},
-  ): Promise<T> {
+  /** Runs work again while it fails with retriable errors, within bounds. */
+  retrying<T>(work: (attempt: number) => Promise<T>, options: Bounds = {}): Promise<T> {
     const signal = options.signal ? AbortSignal.any([this.signal, options.signal]) : this.signal
     const deadline = options.deadline ?? this.options.deliveryTimeout
-    return retry({ ...pauses, deadline }, work, {
+    const maxDelay = options.maxDelay ?? pauses.maxDelay
+    return retry({ ...pauses, maxDelay, deadline }, work, {
       signal,
       onRetry: (error, attempt, delay) =>
         this.options.telemetry.log('debug', 'a request to the cluster is tried again', {
@@ -91,6 +98,7 @@ export class Session {
   ): Promise<ClusterMetadata> {
     const connection = await this.pool.any(timeout)
     await this.#waitThrottled(connection)
+    this.options.telemetry.count('kafka_requests', 1, { api: 'Metadata' })
     const { metadata, throttleTimeMs } = await requestMetadata(connection, names, timeout)
     this.#throttle(connection, throttleTimeMs)
     if (metadata.brokers.length === 0) {

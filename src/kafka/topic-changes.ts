@@ -59,12 +59,12 @@ const partitionVersions = [createPartitionsV3.api, createPartitionsV1.api] as un
   }
 >
 
-const codes = { unknownTopic: 3, notController: 41, alreadyExists: 36, invalidPartitions: 37 }
+const codes = { unknownTopic: 3, noLeader: 5, notController: 41, alreadyExists: 36, invalidPartitions: 37 }
 /** Ms that the broker may take, and ms that it is given to say so. */
 const brokerTimeout = 30_000
 const answerTimeout = 45_000
-/** Ms until a change of topics must show in the metadata. */
-const visibleTimeout = 60_000
+/** Ms that deleted topics are given to disappear from the metadata, and between two looks. */
+const visible = { deadline: 60_000, maxDelay: 250 }
 
 /**
  * Creates topics and waits until they show with a leader for each partition. A topic that an earlier attempt, lost
@@ -178,7 +178,7 @@ async function awaitGone(session: Session, names: readonly string[]): Promise<vo
     if (topics.length > 0) throw stillThere(topics)
   }
   try {
-    await session.retrying(look, { deadline: visibleTimeout })
+    await session.retrying(look, visible)
   } catch (error) {
     session.signal.throwIfAborted()
     const message = error instanceof Error ? error.message : String(error)
@@ -196,11 +196,25 @@ async function toController<Item>(
   return new Map(items.map((item) => [item, connection]))
 }
 
+/**
+ * A broker makes the logs of new topics one after the other, which takes it minutes for thousands: it is waited for as
+ * long as more of them show within each delivery timeout.
+ */
 async function awaitTopics(
   session: Session,
   created: readonly NewTopic[],
 ): Promise<Outcome<NewTopic, TopicInfo>> {
-  const batch: ItemBatch<NewTopic, TopicInfo> = {
+  const done: TopicInfo[] = []
+  for (let open = created; ; ) {
+    const shown = await runBatch(session, look(session, open), { maxDelay: visible.maxDelay })
+    done.push(...shown.done)
+    if (shown.failed.length === 0 || shown.done.length === 0) return { done, failed: shown.failed }
+    open = shown.failed.map(({ item }) => item)
+  }
+}
+
+function look(session: Session, created: readonly NewTopic[]): ItemBatch<NewTopic, TopicInfo> {
+  return {
     items: created,
     perRequest: 1000,
     route: async (items) => {
@@ -214,14 +228,11 @@ async function awaitTopics(
         const topic = found.get(item.name)
         const led = topic?.partitions.filter((partition) => partition.leader !== undefined).length ?? 0
         if (topic && led >= item.partitions && led === topic.partitions.length) return { item, result: topic }
-        return {
-          item,
-          error: errorFromCode(5, { doing: `see the new topic ${quote(item.name)}`, topic: item.name }),
-        }
+        const doing = `see the new topic ${quote(item.name)}`
+        return { item, error: errorFromCode(codes.noLeader, { doing, topic: item.name }) }
       })
     },
   }
-  return runBatch(session, batch, { deadline: visibleTimeout })
 }
 
 async function partitionCount(session: Session, topic: string): Promise<number> {
@@ -271,8 +282,9 @@ function topicError(
 }
 
 function stillThere(topics: readonly TopicInfo[]): TidemarkError {
-  const names = topics.map((topic) => topic.name).join(', ')
-  return new TidemarkError('BROKER_ERROR', `Deleted topics still show: ${names}`, { retriable: true })
+  const [first] = topics
+  const message = `${topics.length} deleted topics still show, ${quote(first?.name ?? '')} among them`
+  return new TidemarkError('BROKER_ERROR', message, { retriable: true })
 }
 
 /** Whether an error says that a topic of that name exists already. */

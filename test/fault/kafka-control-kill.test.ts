@@ -93,7 +93,7 @@ describe('a cluster whose brokers die', { timeout: 240_000 }, () => {
     await look()
     for (const id of [1, 2, 3]) {
       const looking = (async () => {
-        for (let i = 0; i < 5; i++) await look()
+        for (let i = 0; i < 3; i++) await look()
       })()
       looking.catch(() => {})
       await brokers.broker(id).kill()
