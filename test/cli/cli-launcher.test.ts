@@ -6,14 +6,16 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { tempFolder } from '../support/temp-folder.ts'
 
-const launcher = join(import.meta.dirname, '..', '..', 'bin', 'kafka-backup.mjs')
+const bin = join(import.meta.dirname, '..', '..', 'bin')
 
 /** A package with the launcher and a program of our own in it. */
 async function packageWith(program: string) {
   const folder = await tempFolder('launcher')
   await mkdir(join(folder.path, 'bin'))
   await mkdir(join(folder.path, 'dist', 'cli'), { recursive: true })
-  await copyFile(launcher, join(folder.path, 'bin', 'kafka-backup.mjs'))
+  for (const file of ['kafka-backup.mjs', 'launch.mjs']) {
+    await copyFile(join(bin, file), join(folder.path, 'bin', file))
+  }
   await writeFile(join(folder.path, 'package.json'), '{"type":"module"}')
   await writeFile(join(folder.path, 'dist', 'cli', 'main.js'), program)
   return { folder, bin: join(folder.path, 'bin', 'kafka-backup.mjs') }
