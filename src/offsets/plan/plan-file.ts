@@ -1,6 +1,13 @@
 import { TidemarkError } from '../../base/index.ts'
 import { JsonValue } from '../json-value.ts'
-import { hashPlan, type Plan, type PlanEntry, type PlanNotice, planToValues } from './plan.ts'
+import {
+  hashPlan,
+  type Plan,
+  type PlanEntry,
+  type PlanNotice,
+  type PlanOrigin,
+  planToValues,
+} from './plan.ts'
 
 const actions = ['SET', 'KEEP', 'SKIP', 'REFUSE'] as const
 const kinds = [
@@ -12,6 +19,8 @@ const kinds = [
   'new-partition',
   'no-position',
   'not-copied',
+  'as-given',
+  'by-time',
   'no-partition',
   'unreadable',
 ] as const
@@ -22,6 +31,7 @@ const noticeCodes = [
   'no-positions',
   'unstable-position',
   'metadata-dropped',
+  'without-time',
 ] as const
 
 /** A plan as the text of a file. */
@@ -38,16 +48,10 @@ export function planFromJson(text: string, file: string): Plan {
   root.at('format').word(['tidemark-offset-plan'])
   const version = root.at('version').count()
   if (version !== 1) throw root.at('version').wrong('1, the version that this program reads')
-  const origin = root.at('origin')
   const plan = {
     clusterId: root.at('cluster_id').text(),
     created: time(root.at('created')),
-    origin: {
-      type: origin.at('type').word(['backup']),
-      backupId: origin.at('backup_id').text(),
-      restoreId: origin.at('restore_id').textOr(undefined),
-      captured: time(origin.at('captured')),
-    },
+    origin: readOrigin(root.at('origin')),
     entries: root.at('entries').list().map(readEntry),
     notices: root.at('notices').list().map(readNotice),
   }
@@ -58,6 +62,19 @@ export function planFromJson(text: string, file: string): Plan {
     })
   }
   return { ...plan, hash }
+}
+
+function readOrigin(origin: JsonValue): PlanOrigin {
+  const captured = time(origin.at('captured'))
+  if (origin.at('type').word(['backup', 'file']) === 'file') {
+    return { type: 'file', file: origin.at('file').text(), captured }
+  }
+  return {
+    type: 'backup',
+    backupId: origin.at('backup_id').text(),
+    restoreId: origin.at('restore_id').textOr(undefined),
+    captured,
+  }
 }
 
 function readEntry(entry: JsonValue): PlanEntry {

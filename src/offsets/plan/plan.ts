@@ -14,6 +14,8 @@ export type PlanAction = 'SET' | 'KEEP' | 'SKIP' | 'REFUSE'
  * - `new-partition`: the source has no such partition; reading begins at its start
  * - `no-position`: the group had none there
  * - `not-copied`: the partition was not restored
+ * - `as-given`: the offset was given, and is taken as it is
+ * - `by-time`: the first record at or after a given time
  * - `no-partition`: the target has no such partition
  * - `unreadable`: the group's positions on the target could not be read
  */
@@ -22,6 +24,8 @@ export type PlanKind =
   | 'new-partition'
   | 'no-position'
   | 'not-copied'
+  | 'as-given'
+  | 'by-time'
   | 'no-partition'
   | 'unreadable'
 
@@ -67,20 +71,27 @@ export interface PlanNotice {
     | 'no-positions'
     | 'unstable-position'
     | 'metadata-dropped'
+    | 'without-time'
   readonly message: string
   readonly group?: string
   readonly topic?: string
   readonly partition?: number
 }
 
-/** Where the wanted positions come from. */
-export interface PlanOrigin {
-  readonly type: 'backup'
-  readonly backupId: string
-  readonly restoreId: string | undefined
-  /** When the positions were captured; ms since the epoch. */
-  readonly captured: number
-}
+/** Where the wanted positions come from; `captured` is when, in ms since the epoch. */
+export type PlanOrigin =
+  | {
+      readonly type: 'backup'
+      readonly backupId: string
+      readonly restoreId: string | undefined
+      readonly captured: number
+    }
+  | {
+      readonly type: 'file'
+      /** Its name, as it was given. */
+      readonly file: string
+      readonly captured: number
+    }
 
 /** What would be changed, bound to the cluster and to the positions seen when it was made. */
 export interface Plan {
@@ -103,12 +114,7 @@ export function planToValues(plan: Omit<Plan, 'hash'>): Record<string, unknown> 
     version: 1,
     cluster_id: plan.clusterId,
     created: new Date(plan.created).toISOString(),
-    origin: {
-      type: origin.type,
-      backup_id: origin.backupId,
-      restore_id: origin.restoreId ?? null,
-      captured: new Date(origin.captured).toISOString(),
-    },
+    origin: originToValues(origin),
     entries: plan.entries.map((entry) => ({
       group: entry.group,
       topic: entry.topic,
@@ -137,6 +143,13 @@ export function planToValues(plan: Omit<Plan, 'hash'>): Record<string, unknown> 
       partition,
     })),
   }
+}
+
+function originToValues(origin: PlanOrigin): Record<string, unknown> {
+  const captured = new Date(origin.captured).toISOString()
+  return origin.type === 'backup'
+    ? { type: 'backup', backup_id: origin.backupId, restore_id: origin.restoreId ?? null, captured }
+    : { type: 'file', file: origin.file, captured }
 }
 
 /** The hash that binds a plan to its content. */

@@ -1,5 +1,5 @@
 import { isTranslationMark } from '../plan/mark.ts'
-import type { Plan, PlanEntry } from '../plan/plan.ts'
+import type { Plan, PlanEntry, PlanOrigin } from '../plan/plan.ts'
 import { bashQuote } from './bash-quote.ts'
 import { guard, runner, settings, tail } from './script-runner.ts'
 
@@ -43,7 +43,7 @@ function head(plan: Plan, { bootstrapServers }: ScriptOptions): string[] {
   )
   return [
     '#!/bin/bash',
-    `# Offset reset script for backup: ${bashQuote(plan.origin.backupId)}`,
+    `# Offset reset script for ${originText(plan.origin)}`,
     `# Generated: ${new Date(plan.created).toISOString().replace(/\.\d+Z$/, 'Z')}`,
     `# For cluster: ${bashQuote(plan.clusterId)}`,
     '',
@@ -63,6 +63,12 @@ function head(plan: Plan, { bootstrapServers }: ScriptOptions): string[] {
     `[ -n "$BOOTSTRAP_SERVERS" ] || BOOTSTRAP_SERVERS=${bashQuote(bootstrapServers)}`,
     settings,
   ]
+}
+
+function originText(origin: PlanOrigin): string {
+  return origin.type === 'backup'
+    ? `backup: ${bashQuote(origin.backupId)}`
+    : `file: ${bashQuote(origin.file)}`
 }
 
 function commandLines(entry: PlanEntry): string[] {
