@@ -19,6 +19,8 @@ const measures: Readonly<Record<string, () => Promise<void>>> = {
     (await import('./measures/many-topics.ts')).manyTopics(rounds, Math.round(3000 * scale)),
   storage: async () => (await import('./measures/storage.ts')).storage(rounds, scale),
   records: async () => (await import('./measures/records.ts')).records(rounds, scale),
+  'archive-million': async () =>
+    (await import('./measures/archive-million.ts')).archiveMillion(rounds, scale),
   'offset-map': async () => (await import('./measures/offset-map.ts')).offsetMap(scale),
 }
 

@@ -5,6 +5,8 @@ import { damaged } from './damaged.ts'
  *
  *     u32 length of the header, header (JSON), zero bytes up to a multiple of 8
  *     the columns in the header's order, each with zero bytes up to a multiple of 8
+ *
+ * A column that is all zero is left out.
  */
 
 /** Type of a column. `i64d`: each value is the difference from the one before. */
@@ -29,7 +31,8 @@ const widths: Readonly<Record<ColumnType, number>> = { u8: 1, u32: 4, i64: 8, i6
 const isLittleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1
 
 /** Joins tables under a header; the header's `tables` member is made here. */
-export function encodeTables(header: Readonly<Record<string, unknown>>, tables: readonly Table[]): Buffer {
+export function encodeTables(header: Readonly<Record<string, unknown>>, all: readonly Table[]): Buffer {
+  const tables = all.map((table) => ({ ...table, columns: table.columns.filter(isNeeded) }))
   const layout = tables.map(({ name, rows, columns }) => ({
     name,
     rows,
@@ -55,7 +58,12 @@ export function encodeTables(header: Readonly<Record<string, unknown>>, tables: 
   return bytes
 }
 
-/** Columns of one table by name, checked for their type. */
+function isNeeded({ values }: Column): boolean {
+  for (const value of values) if (value !== 0 && value !== 0n) return true
+  return false
+}
+
+/** Columns of one table by name, checked for their type; zeros for one that was left out. */
 export class TableReader {
   readonly rows: number
   readonly #columns: ReadonlyMap<string, Column>
@@ -71,26 +79,30 @@ export class TableReader {
 
   u8(name: string): Uint8Array {
     const column = this.#columns.get(name)
-    return column?.type === 'u8' ? column.values : this.#missing(name)
+    if (!column) return new Uint8Array(this.rows)
+    return column.type === 'u8' ? column.values : this.#wrong(name)
   }
 
   u32(name: string): Uint32Array {
     const column = this.#columns.get(name)
-    return column?.type === 'u32' ? column.values : this.#missing(name)
+    if (!column) return new Uint32Array(this.rows)
+    return column.type === 'u32' ? column.values : this.#wrong(name)
   }
 
   i64(name: string): BigInt64Array {
     const column = this.#columns.get(name)
-    return column?.type === 'i64' || column?.type === 'i64d' ? column.values : this.#missing(name)
+    if (!column) return new BigInt64Array(this.rows)
+    return column.type === 'i64' || column.type === 'i64d' ? column.values : this.#wrong(name)
   }
 
   b32(name: string): Uint8Array {
     const column = this.#columns.get(name)
-    return column?.type === 'b32' ? column.values : this.#missing(name)
+    if (!column) return new Uint8Array(this.rows * widths.b32)
+    return column.type === 'b32' ? column.values : this.#wrong(name)
   }
 
-  #missing(name: string): never {
-    throw damaged(this.#object, `has no column ${name} in its table ${this.#name}`)
+  #wrong(name: string): never {
+    throw damaged(this.#object, `has another type for the column ${name} of its table ${this.#name}`)
   }
 }
 

@@ -233,24 +233,31 @@ function readLines(
   const gaps = table('gaps')
   const aborted = table('aborted')
   const partition = partitions.u32('partition')
+  const [chunkCounts, gapCounts, abortedCounts] = ['chunks', 'gaps', 'aborted'].map((name) =>
+    partitions.u32(name),
+  )
+  const [from, next, epoch, logStart, logEnd] = ['from', 'next', 'leader_epoch', 'log_start', 'log_end'].map(
+    (name) => partitions.i64(name),
+  )
+  const ended = partitions.u8('ended')
+  const readGap = gapReader(table('gaps'))
+  const [abortedFrom, abortedLength] = ['from', 'length'].map((name) => aborted.i64(name))
   let chunk = 0
   let gap = 0
   let abort = 0
   for (let p = 0; p < partitions.rows; p++) {
     const line = new PartitionLine(partition[p] ?? 0)
-    line.from = partitions.i64('from')[p]
-    line.next = partitions.i64('next')[p] ?? 0n
-    line.leaderEpoch = Number(partitions.i64('leader_epoch')[p])
-    line.logStart = partitions.i64('log_start')[p] ?? -1n
-    line.logEnd = partitions.i64('log_end')[p] ?? -1n
-    line.ended = endings[partitions.u8('ended')[p] ?? 0]
-    for (const end = chunk + (partitions.u32('chunks')[p] ?? 0); chunk < end; chunk++)
-      line.rows.push(base + chunk)
-    for (const end = gap + (partitions.u32('gaps')[p] ?? 0); gap < end; gap++)
-      line.gaps.push(readGap(gaps, gap))
-    for (const end = abort + (partitions.u32('aborted')[p] ?? 0); abort < end; abort++) {
-      const from = aborted.i64('from')[abort] ?? 0n
-      line.aborted.push({ from, to: from + (aborted.i64('length')[abort] ?? 0n) })
+    line.from = from?.[p]
+    line.next = next?.[p] ?? 0n
+    line.leaderEpoch = Number(epoch?.[p] ?? -1n)
+    line.logStart = logStart?.[p] ?? -1n
+    line.logEnd = logEnd?.[p] ?? -1n
+    line.ended = endings[ended[p] ?? 0]
+    for (const end = chunk + (chunkCounts?.[p] ?? 0); chunk < end; chunk++) line.rows.push(base + chunk)
+    for (const end = gap + (gapCounts?.[p] ?? 0); gap < end; gap++) line.gaps.push(readGap(gap))
+    for (const end = abort + (abortedCounts?.[p] ?? 0); abort < end; abort++) {
+      const start = abortedFrom?.[abort] ?? 0n
+      line.aborted.push({ from: start, to: start + (abortedLength?.[abort] ?? 0n) })
     }
     generation.lines.set(line.partition, line)
   }
@@ -259,11 +266,15 @@ function readLines(
   }
 }
 
-function readGap(table: TableReader, row: number): Gap {
-  return {
-    from: table.i64('from')[row] ?? 0n,
-    to: table.i64('to')[row] ?? 0n,
-    reason: gapReasons[table.u8('reason')[row] ?? 0] ?? 'lost',
-    found: Number(table.i64('found')[row]),
-  }
+function gapReader(table: TableReader): (row: number) => Gap {
+  const from = table.i64('from')
+  const to = table.i64('to')
+  const reason = table.u8('reason')
+  const found = table.i64('found')
+  return (row) => ({
+    from: from[row] ?? 0n,
+    to: to[row] ?? 0n,
+    reason: gapReasons[reason[row] ?? 0] ?? 'lost',
+    found: Number(found[row]),
+  })
 }

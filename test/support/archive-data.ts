@@ -35,7 +35,7 @@ export function batchBytes(
 
 /** A chunk as the backup hands it over. */
 export function chunkOf(
-  name: { readonly topic: string; readonly topicId?: string; readonly partition: number },
+  name: { readonly topic: string; readonly topicId?: string | undefined; readonly partition: number },
   bytes: Buffer,
   compressed = false,
 ): ChunkInput {
@@ -56,7 +56,7 @@ export function chunkOf(
 
 /** An account without anything out of the ordinary. */
 export function accountOf(
-  name: { readonly topic: string; readonly topicId?: string; readonly partition: number },
+  name: { readonly topic: string; readonly topicId?: string | undefined; readonly partition: number },
   from: bigint,
   to: bigint,
   more: Partial<PartitionAccount> = {},
