@@ -82,7 +82,13 @@ export class S3Store implements ObjectStore {
     const call = { doing: `read ${key}`, key, writes: false, signal: options.signal }
     const answer = await this.#connection.send(new sdk.GetObjectCommand(target(key)), call)
     return await this.#connection.guard(call, async () => {
-      const whole = Buffer.allocUnsafeSlow(answer.ContentLength ?? 0)
+      if (answer.ContentLength === undefined) {
+        discard(answer)
+        throw new TidemarkError('STORAGE_UNSUPPORTED', `${this.url} does not say how long its objects are`, {
+          details: { object: key },
+        })
+      }
+      const whole = Buffer.allocUnsafeSlow(answer.ContentLength)
       await readBody(answer.Body, whole, options.signal)
       return whole
     })

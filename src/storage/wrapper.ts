@@ -94,6 +94,6 @@ export abstract class StoreWrapper implements ObjectStore {
 }
 
 function either(a: AbortSignal | undefined, b: AbortSignal | undefined): CallOptions {
-  const signal = a && b ? AbortSignal.any([a, b]) : (a ?? b)
+  const signal = a && b && a !== b ? AbortSignal.any([a, b]) : (a ?? b)
   return signal ? { signal } : {}
 }
