@@ -16,8 +16,13 @@
 export { type ApplyOptions, applyPlan } from './apply/apply-plan.ts'
 export type { ApplyReport, EntryOutcome, GroupOutcome } from './apply/apply-report.ts'
 export type { PositionsCluster } from './apply/cluster.ts'
+export { type AskedTime, offsetsForTimes } from './apply/offsets-for-times.ts'
 export { readLogs, readTarget, type TargetState } from './apply/read-target.ts'
 export type { SnapshotPlace, SnapshotStore } from './apply/snapshot.ts'
+export { type CapturedOffsets, captureOffsets } from './file/capture-offsets.ts'
+export { type OffsetsFile, positionsOf, type SavedGroup, type SavedPosition } from './file/offsets-file.ts'
+export { offsetsFromJson, offsetsToJson } from './file/offsets-json.ts'
+export { layerOffsets, type NamedOffsets, offsetsHash, offsetsSince } from './file/offsets-layers.ts'
 export { MapBuilder } from './map/map-builder.ts'
 export { decodePartitionMap, encodePartitionMap } from './map/map-codec.ts'
 export { mapSetToCsv } from './map/map-csv.ts'
@@ -27,6 +32,7 @@ export { decodeMapSet, encodeMapSet, loadMapSet, type MapStore, saveMapSet } fro
 export { type MapBounds, type MapIdentity, type MappedRecord, PartitionMap } from './map/partition-map.ts'
 export type { Run } from './map/run-blocks.ts'
 export { type BackupPlanOptions, planFromBackup } from './plan/from-backup.ts'
+export { type FilePlanOptions, type FileStrategy, planFromFile, timeOf } from './plan/from-file.ts'
 export { isTranslationMark } from './plan/mark.ts'
 export type {
   CurrentPosition,
@@ -47,6 +53,7 @@ export {
   type WantedPosition,
 } from './plan/planner.ts'
 export { type GroupSelection, type SelectedGroups, selectGroups } from './plan/select-groups.ts'
+export { bashQuote } from './script/bash-quote.ts'
 export { resetScript, type ScriptOptions } from './script/reset-script.ts'
 export { absenceFromIndex } from './translate/absence.ts'
 export {

@@ -41,6 +41,10 @@ export class JsonValue {
     return Array.isArray(this.#value)
   }
 
+  get isText(): boolean {
+    return typeof this.#value === 'string'
+  }
+
   get isNull(): boolean {
     return this.#value === null
   }
@@ -58,6 +62,12 @@ export class JsonValue {
   list(): readonly JsonValue[] {
     if (!Array.isArray(this.#value)) throw this.wrong('a list')
     return this.#value.map((value, i) => new JsonValue(value, this.#file, `${this.path}[${i}]`))
+  }
+
+  /** The members of an object, in their order. */
+  members(): readonly (readonly [name: string, value: JsonValue])[] {
+    if (typeof this.#value !== 'object' || this.#value === null || this.isList) throw this.wrong('an object')
+    return Object.keys(this.#value).map((name) => [name, this.at(name)])
   }
 
   text(): string {
