@@ -17,6 +17,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewPartitionReassignment;
+import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
@@ -50,7 +51,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * positions BOOTSTRAP GROUP                               prints topic partition offset metadata
  * join NAME BOOTSTRAP GROUP TOPIC PROTOCOL | leave NAME   a live member of a group
  * create BOOTSTRAP TOPIC PARTITIONS|ASSIGNMENT key=value… ASSIGNMENT as 1,2,3;2,3,1
- * delete BOOTSTRAP TOPIC
+ * delete BOOTSTRAP TOPIC | grow BOOTSTRAP TOPIC PARTITIONS
  * configure BOOTSTRAP TOPIC key=value…                    without a value the setting is removed
  * delete-records BOOTSTRAP TOPIC PARTITION BEFORE
  * partitions BOOTSTRAP TOPIC                              prints partition leader replicas in-sync start end
@@ -96,7 +97,7 @@ public final class JavaClient {
           case "fill" -> fill(words);
           case "join" -> join(words);
           case "leave" -> members.remove(words[1]).close();
-          case "positions", "create", "delete", "configure", "delete-records", "partitions", "elect", "reassign", "quota" -> {
+          case "positions", "create", "delete", "grow", "configure", "delete-records", "partitions", "elect", "reassign", "quota" -> {
             Properties settings = new Properties();
             settings.put("bootstrap.servers", words[1]);
             try (Admin admin = Admin.create(settings)) {
@@ -239,6 +240,7 @@ public final class JavaClient {
         admin.createTopics(List.of(topic.configs(pairs(words, 4)))).all().get();
       }
       case "delete" -> admin.deleteTopics(List.of(words[2])).all().get();
+      case "grow" -> admin.createPartitions(Map.of(words[2], NewPartitions.increaseTo(Integer.parseInt(words[3])))).all().get();
       case "configure" -> {
         Collection<AlterConfigOp> changes = new ArrayList<>();
         pairs(words, 3).forEach((name, value) -> changes.add(new AlterConfigOp(new ConfigEntry(name, value), value.isEmpty() ? AlterConfigOp.OpType.DELETE : AlterConfigOp.OpType.SET)));

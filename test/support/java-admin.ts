@@ -48,6 +48,11 @@ export class JavaAdmin {
     await this.#java.ask('delete', this.#bootstrap, topic)
   }
 
+  /** Adds partitions up to so many. */
+  async grow(topic: string, partitions: number): Promise<void> {
+    await this.#java.ask('grow', this.#bootstrap, topic, String(partitions))
+  }
+
   /** Sets topic configs; an empty value removes one. */
   async configure(topic: string, configs: Readonly<Record<string, string>>): Promise<void> {
     await this.#java.ask('configure', this.#bootstrap, topic, ...pairs(configs))
