@@ -224,6 +224,7 @@ class BackupRun {
     for (const [name, before] of this.#described) {
       const topic = now.get(name)
       if (!topic && chosen(name, false)) {
+        if (this.#hasEnded(name, before.topicId)) continue
         this.#notice({ type: 'topic-lost', topic: name })
         this.#endGeneration(name, before.topicId, 'lost')
       } else if (topic && before.topicId !== undefined && topic.id !== before.topicId) {
@@ -231,6 +232,12 @@ class BackupRun {
         this.#endGeneration(name, before.topicId, 'recreated')
       }
     }
+  }
+
+  /** Whether an earlier run has found this already: it is told once. */
+  #hasEnded(topic: string, topicId: string | undefined): boolean {
+    const states = [...this.#states.values()].filter((s) => s.topic === topic && s.topicId === topicId)
+    return states.length > 0 && states.every((state) => state.ended !== undefined)
   }
 
   /** What the old generation held beyond our last offset is gone, and nobody can say how much it was: a gap of unknown length. */
