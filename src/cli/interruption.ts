@@ -21,6 +21,10 @@ export class Interruption {
 
   constructor(options: InterruptionOptions) {
     this.#options = options
+  }
+
+  /** Begins to take the process's signals. */
+  listen(): void {
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => this.#received(name))
   }
 

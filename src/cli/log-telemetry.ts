@@ -29,7 +29,7 @@ export function logTelemetry(options: LogOptions): Telemetry {
               message,
               ...jsonFields(fields),
             })
-          : `${level}: ${message}${fieldText(fields)}`,
+          : `${level === 'info' ? '' : `${level}: `}${printable(message)}${fieldText(fields)}`,
       )
     },
     count() {},

@@ -76,6 +76,7 @@ export function checkConfig(options: LoadOptions): CheckedConfig {
   const config = buildConfig(document, options)
   if (options.mode !== undefined && mode !== undefined && mode !== options.mode) {
     problems.add(['mode'], `is ${mode}, but the command needs a file for ${options.mode}`)
+    return { config: deepFreeze(config), problems: problems.list }
   }
   for (const need of document.needs) {
     if (record[need] === undefined && config[need === 'backup_id' ? 'backupId' : need] === undefined) {

@@ -103,7 +103,7 @@ export function problemsError(problems: readonly ConfigProblem[], file: string):
   const [first] = lines
   if (first === undefined) return undefined
   const [code = 'CONFIG_INVALID', ...others] = new Set(problems.map((problem) => problem.code))
-  const message = lines.length === 1 ? first : `${lines.length} problems:\n  ${lines.join('\n  ')}`
+  const message = lines.length === 1 ? first : `${file} has ${lines.length} problems\n  ${lines.join('\n  ')}`
   return new TidemarkError(others.length === 0 ? code : 'CONFIG_INVALID', message, {
     details: { file, problems },
     hint: 'docs/config.md lists every key; `kafka-backup config validate -c FILE` checks a file without running it.',

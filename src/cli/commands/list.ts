@@ -30,6 +30,9 @@ async function run(flags: ArchiveFlags & FormatFlags, session: Session): Promise
     const found = await listBackups(store, { signal })
     const wanted =
       flags.backupId === undefined ? found : found.filter(({ backupId }) => backupId === flags.backupId)
+    // Opening it says what is there instead.
+    if (flags.backupId !== undefined && wanted.length === 0)
+      await openBackup(store, flags.backupId, { signal })
     const places = new Budget(concurrency)
     const backups = await Promise.all(
       wanted.map((backup) =>

@@ -20,8 +20,11 @@ export function asTidemarkError(error: unknown): TidemarkError {
  */
 export function errorText(error: TidemarkError, debug: boolean): string {
   const place = placeText(error.details)
-  const message = error.message.split('\n').map(printable).join('\n')
-  const lines = [`Error: ${message} [${error.code}]${place === '' ? '' : ` at ${printable(place)}`}`]
+  const [sentence = '', ...more] = error.message.split('\n').map(printable)
+  const lines = [
+    `Error: ${sentence} [${error.code}]${place === '' ? '' : ` at ${printable(place)}`}`,
+    ...more,
+  ]
   const cause = causeText(error)
   if (cause !== undefined) lines.push(`  cause: ${printable(cause)}`)
   if (error.hint !== undefined) lines.push(`  hint: ${error.hint}`)

@@ -38,11 +38,15 @@ function entryObject(outcome: EntryOutcome): Readonly<Record<string, unknown>> {
 
 /** What became of a plan, for people. */
 export function outcomeText(report: ApplyReport): string {
+  return ['Offset Reset', heavyRule, '', ...outcomeLines(report), ''].join('\n')
+}
+
+/** The same without its title. */
+export function outcomeLines(report: ApplyReport): readonly string[] {
   const { counts } = report
-  const lines = ['Offset Reset', heavyRule]
-  for (const group of report.groups) lines.push('', ...groupLines(group))
+  const lines: string[] = []
+  for (const group of report.groups) lines.push(...groupLines(group), '')
   lines.push(
-    '',
     `${plural(counts.set, 'position')} set, ${counts.kept} were there already, ${counts.skipped} skipped, ${counts.failed} failed, ${counts.refused} refused`,
   )
   if (report.snapshotId !== undefined) lines.push(`The positions before are saved as ${report.snapshotId}`)
@@ -52,7 +56,7 @@ export function outcomeText(report: ApplyReport): string {
       `The target forgets positions of groups without consumers from ${timeText(Math.min(...expires))} on: start them before`,
     )
   }
-  return `${lines.join('\n')}\n`
+  return lines
 }
 
 const columns: readonly Column[] = [

@@ -7,7 +7,7 @@ import type {
 import type { ExitStatus } from '../exit-status.ts'
 import { bytesText, durationText, plural } from '../render/quantities.ts'
 import { type Column, fieldLines, printable, tableLines } from '../render/table.ts'
-import { outcomeObject, outcomeStatus, outcomeText } from './reset-outcome.ts'
+import { outcomeLines, outcomeObject, outcomeStatus } from './reset-outcome.ts'
 
 /** The fields of `restore -o json`. */
 export function restoreObject(report: RestoreReport): Readonly<Record<string, unknown>> {
@@ -98,11 +98,7 @@ export function restoreText(report: RestoreReport): string {
   lines.push(...partitionTable(report), ...waiting(report), ...failures(report))
   lines.push(...noticeLines(report.notices))
   if (report.positions !== undefined) {
-    lines.push(
-      ...noticeLines(report.positions.plan.notices),
-      '',
-      outcomeText(report.positions.applied).trimEnd(),
-    )
+    lines.push(...noticeLines(report.positions.plan.notices), '', ...outcomeLines(report.positions.applied))
   }
   return `${lines.join('\n')}\n`
 }

@@ -2,7 +2,7 @@ import type { ThreePhaseReport } from '../../restore/index.ts'
 import type { ExitStatus } from '../exit-status.ts'
 import { bytesText, plural } from '../render/quantities.ts'
 import { heavyRule } from '../render/table.ts'
-import { outcomeText } from './reset-outcome.ts'
+import { outcomeLines } from './reset-outcome.ts'
 import { noticeLines, positionsObject, restoreObject, restoreStatus, restoreText } from './restore-report.ts'
 
 /** The fields of `three-phase-restore -o json`. */
@@ -32,7 +32,7 @@ export function threePhaseText(report: ThreePhaseReport): string {
 function phaseThree({ restore, positions }: ThreePhaseReport): string {
   if (positions !== undefined) {
     const notices = noticeLines(positions.plan.notices).map((line) => `${line}\n`)
-    return `${outcomeText(positions.applied)}${notices.join('')}`
+    return `${outcomeLines(positions.applied).join('\n')}\n${notices.join('')}`
   }
   if (restore.dryRun) return 'Not done in a dry run\n'
   if (restore.alreadyDone) return 'Done by an earlier run\n'
