@@ -168,6 +168,11 @@ export interface RecoverOptions {
   readonly since: bigint
   /** Ms without a new batch of ours before the log is taken as settled. @default 10_000 */
   readonly settleMs?: number
+  /**
+   * `read_committed`: only what counts, after the transactional id has been taken over (so that no transaction of ours is open).
+   * @default 'read_uncommitted'
+   */
+  readonly isolation?: 'read_committed' | 'read_uncommitted'
   readonly signal?: AbortSignal
 }
 

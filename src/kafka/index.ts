@@ -9,7 +9,13 @@
  *       send each broker its items, hundreds in a request, in the newest version that it offers
  *       keep what succeeded; keep final errors as values; what failed in passing goes into the next round
  *
- * Data plane: batches as Kafka stores them, read into reused memory and written without being decoded.
+ * Data plane: batches as Kafka stores them, read into reused memory and written without being decoded. Both sides are
+ * arranged by broker, not by partition: a few connections (lanes) to each broker, each with partitions of its own.
+ *
+ *     Fetcher: for each lane, one fetch in flight; read the headers of the answer, ask on from there, hand the batches on
+ *     Producer: for each lane, requests with one batch of each partition; an acknowledgement says where the batch landed
+ *     when a broker refuses a partition, or fails: it leaves its lane, its leader is found, it gets another lane
+ *     when it is not known what became of a batch: never send it again blindly, read the log back (`recover`)
  *
  * Both planes speak over `BrokerConnection`: one socket, many requests in flight, answers in order. A request that is
  * late closes its connection, and whatever was in flight fails as of unknown outcome (`details.outcome`): a connection
@@ -17,7 +23,8 @@
  * request has already done (a topic created, a group deleted) is recognised and counts as done.
  *
  * What is not promised: that a listing is a cut through the cluster (topics and groups come and go meanwhile); that
- * topics which the principal may not describe are seen, because brokers leave them out without a word.
+ * topics which the principal may not describe are seen, because brokers leave them out without a word; that fetched
+ * batches match their CRC, or are of committed transactions only (what was aborted is listed with them).
  */
 export { BrokerConnection, type BrokerConnectionOptions, type Exchange } from './broker-connection.ts'
 export type { BrokerAddress } from './broker-socket.ts'

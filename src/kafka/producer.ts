@@ -42,7 +42,8 @@ const usualBatch = 64 << 10
  * With `transactional`, all that is sent between `begin` and `commit` counts or none of it; then an unknown outcome ends the
  * transaction, and the caller sends it anew.
  *
- * Not promised: that batches are checked. Holes, control batches and LogAppendTime are for the caller to encode again.
+ * Not promised: that batches are checked. Holes, control batches and LogAppendTime are for the caller to encode again. Before
+ * Kafka 4.1 a topic that is deleted and created again while it is written is found out by its offsets, after the first batch.
  */
 export class Producer implements AsyncDisposable {
   readonly #cluster: Cluster
@@ -64,6 +65,8 @@ export class Producer implements AsyncDisposable {
   #bytes = 0
   #open = false
   #broken: Error | undefined
+  /** A commit of which nobody knows whether it happened. */
+  #undecided: Error | undefined
   readonly #toEnlist = new Set<ProducePartition>()
   #enlisting = false
 
@@ -145,7 +148,9 @@ export class Producer implements AsyncDisposable {
 
   /**
    * Waits until all that was sent has landed, and commits: when this resolves, it counts, for good. Rejects with what went wrong;
-   * then `abort` ends the transaction, and what it was to hold must be sent anew.
+   * then `abort` ends the transaction, and what it was to hold must be sent anew. When the coordinator cannot be reached to
+   * the end, nobody knows whether it counts: `details.outcome` of the error is `unknown`, `abort` rejects too, and whoever
+   * takes the transactional id over has to read the log back (`recover`, committed).
    */
   async commit(): Promise<void> {
     invariant(this.#open && this.#coordinator, 'no transaction is open')
@@ -156,8 +161,9 @@ export class Producer implements AsyncDisposable {
       try {
         await this.#coordinator.end(this.#identity, true)
       } catch (error) {
-        this.#broken = error as Error
-        throw error
+        this.#undecided = isFenced(error) ? undefined : undecided(this.#options.transactional?.id, error)
+        this.#broken = this.#undecided ?? (error as Error)
+        throw this.#broken
       }
     }
     this.#open = false
@@ -170,6 +176,7 @@ export class Producer implements AsyncDisposable {
   async abort(): Promise<void> {
     const transactional = this.#options.transactional
     invariant(this.#open && this.#coordinator && transactional, 'no transaction is open')
+    if (this.#undecided) throw this.#undecided
     const partitions = [...this.#partitions.values()]
     for (const partition of partitions) if (!partition.failure) partition.dropQueued()
     await Promise.allSettled(partitions.map((partition) => partition.flush()))
@@ -360,6 +367,15 @@ export class Producer implements AsyncDisposable {
       .finally(() => this.#work.delete(watched))
     this.#work.add(watched)
   }
+}
+
+function undecided(id: string | undefined, cause: unknown): TidemarkError {
+  const reason = cause instanceof Error ? `: ${cause.message}` : ''
+  return new TidemarkError(
+    'REQUEST_TIMEOUT',
+    `It is not known whether the transaction of ${JSON.stringify(id)} was committed${reason}`,
+    { details: { outcome: 'unknown' }, hint: 'Run it again: the target is read back first.', cause },
+  )
 }
 
 function keyOf({ topic, partition }: TopicPartition): string {

@@ -1,5 +1,5 @@
 import { systemClock, TidemarkError } from '../base/index.ts'
-import { batches, header } from '../records/index.ts'
+import { batches, dropAborted, header } from '../records/index.ts'
 import type { FetchedBatches, LandedBatch, Recovered, RecoverOptions } from './data-types.ts'
 import { type OneFetch, PositionReader } from './fetch-once.ts'
 import type { Cluster, TopicPartition } from './types.ts'
@@ -55,8 +55,8 @@ export async function recoverWith(
     if (leaderEpoch !== undefined && read.leaderEpoch !== leaderEpoch) quietSince = now
     if (scan.landed.length > before) quietSince = now
     leaderEpoch = read.leaderEpoch
-    const caughtUp =
-      end === undefined || (end.leaderEpoch === read.leaderEpoch && read.highWatermark >= end.end)
+    const readable = scan.committed ? read.lastStableOffset : read.highWatermark
+    const caughtUp = end === undefined || (end.leaderEpoch === read.leaderEpoch && readable >= end.end)
     if (caughtUp && now - quietSince >= settle) {
       return { batches: scan.landed, logEnd: read.highWatermark, foreign: scan.foreign }
     }
@@ -71,6 +71,7 @@ export async function recoverWith(
 class Scan {
   readonly landed: LandedBatch[] = []
   foreign = 0
+  readonly committed: boolean
   readonly #reader: PositionReader
   readonly #place: TopicPartition
   readonly #options: RecoverOptions
@@ -80,6 +81,7 @@ class Scan {
     this.#reader = reader
     this.#place = place
     this.#options = options
+    this.committed = options.isolation === 'read_committed'
     this.#next = options.since
   }
 
@@ -93,8 +95,8 @@ class Scan {
   }
 
   async #fetch(): Promise<OneFetch> {
-    const { signal } = this.#options
-    const options = { isolation: 'read_uncommitted', maxBytes: scanBytes, ...(signal && { signal }) } as const
+    const { signal, isolation = 'read_uncommitted' } = this.#options
+    const options = { isolation, maxBytes: scanBytes, ...(signal && { signal }) }
     try {
       return await this.#reader.fetch(this.#place, this.#next, options)
     } catch (error) {
@@ -109,23 +111,32 @@ class Scan {
     }
   }
 
-  #take({ buffer, start, end, topic, partition }: FetchedBatches): void {
-    for (const at of batches(buffer, start, end, { complete: true, place: { topic, partition } })) {
-      const modern = header.magic(buffer, at) === 2
-      if (modern && header.isControl(buffer, at)) continue
-      const lastOffset = modern ? header.lastOffset(buffer, at) : header.baseOffset(buffer, at)
-      if (lastOffset < this.#options.since) continue
-      if (!modern || header.producerId(buffer, at) !== this.#options.producerId) this.foreign++
-      else {
-        this.landed.push({
-          baseOffset: header.baseOffset(buffer, at),
-          lastOffset,
-          records: header.recordsCount(buffer, at),
-          epoch: header.producerEpoch(buffer, at),
-          baseSequence: header.baseSequence(buffer, at),
-        })
+  #take({ buffer, start, end, aborted, topic, partition }: FetchedBatches): void {
+    const place = { topic, partition }
+    const counted = this.committed ? dropAborted(buffer, start, end, aborted, place).kept : [{ start, end }]
+    for (const range of counted) {
+      for (const at of batches(buffer, range.start, range.end, { complete: true, place })) {
+        this.#note(buffer, at)
       }
     }
+  }
+
+  #note(buffer: Buffer, at: number): void {
+    const modern = header.magic(buffer, at) === 2
+    if (modern && header.isControl(buffer, at)) return
+    const lastOffset = modern ? header.lastOffset(buffer, at) : header.baseOffset(buffer, at)
+    if (lastOffset < this.#options.since) return
+    if (!modern || header.producerId(buffer, at) !== this.#options.producerId) {
+      this.foreign++
+      return
+    }
+    this.landed.push({
+      baseOffset: header.baseOffset(buffer, at),
+      lastOffset,
+      records: header.recordsCount(buffer, at),
+      epoch: header.producerEpoch(buffer, at),
+      baseSequence: header.baseSequence(buffer, at),
+    })
   }
 }
 

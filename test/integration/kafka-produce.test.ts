@@ -211,7 +211,7 @@ test('a produce quota slows the producer down without losing or doubling anythin
   const topic = await makeTopic('quota', 2)
   const quota = ['--entity-type', 'clients', '--entity-name', 'throttled-writer']
   const alter = ['--bootstrap-server', brokers.bootstrap, '--alter', ...quota]
-  await kafkaTool('configs', [...alter, '--add-config', 'producer_byte_rate=200000'])
+  await kafkaTool('configs', [...alter, '--add-config', 'producer_byte_rate=150000'])
   const slow = await connectCluster({ bootstrap: [brokers.bootstrap], clientId: 'throttled-writer' })
   await using producer = new Producer(slow, { identity: await slow.initProducerId() })
   const started = performance.now()
@@ -222,7 +222,7 @@ test('a produce quota slows the producer down without losing or doubling anythin
       await way.flush()
     }),
   )
-  assert.ok(performance.now() - started > 1500, 'the quota did not bite: this test shows nothing')
+  assert.ok(performance.now() - started > 500, 'the quota did not bite: this test shows nothing')
   await producer.close()
   await slow[Symbol.asyncDispose]()
   for (const p of [0, 1]) {
@@ -256,6 +256,38 @@ test('what is sent in a transaction counts when it is committed, and not when it
     )
   }
   assert.deepEqual(await valuesOf(b), rounds.map(String))
+})
+
+test('of transactions, recover counts what was committed when asked to', async () => {
+  const topic = await makeTopic('tx-recover')
+  const transactional = { id: `tx-${topic}`, timeoutMs: 60_000 }
+  const identity = await cluster.initProducerId(transactional)
+  await using producer = new Producer(cluster, { identity, transactional })
+  const way = producer.partition({ topic, partition: 0 })
+  for (const end of ['commit', 'abort', 'commit'] as const) {
+    producer.begin()
+    await way.send(outgoing([end, end]))
+    await way.flush()
+    await producer[end]()
+  }
+  producer.begin()
+  await way.send(outgoing(['left open']))
+  await way.flush()
+  await producer.close()
+  // Whoever takes the id over ends what was left open.
+  await cluster.initProducerId(transactional)
+  const place = { topic, partition: 0 }
+  const options = { producerId: identity.producerId, since: 0n, settleMs: 0 }
+  const committed = await recover(cluster, place, { ...options, isolation: 'read_committed' })
+  assert.deepEqual(
+    committed.batches.map((batch) => batch.baseOffset),
+    [0n, 6n],
+  )
+  const all = await recover(cluster, place, options)
+  assert.deepEqual(
+    all.batches.map((batch) => batch.baseOffset),
+    [0n, 3n, 6n, 9n],
+  )
 })
 
 test('a transaction that goes wrong is aborted and can be sent anew; one whose id was taken over is fenced', async () => {
