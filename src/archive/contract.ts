@@ -155,8 +155,8 @@ export interface BackupReader extends AsyncDisposable {
   /** The newest capture of positions; undefined when none was ever made. */
   positions(): Promise<PositionCapture | undefined>
   /**
-   * The bytes of a chunk, SHA-256 checked, decompressed: whole batches. They lie in `into` when that is large enough and the
-   * codec allows it, else in fresh memory. Rejects with ARCHIVE_DAMAGED naming object, topic, partition and offsets.
+   * The bytes of a chunk, SHA-256 checked, decompressed: whole batches. They lie in `into` (from a `ChunkPool`, say)
+   * when that is large enough, else in fresh memory, which lingers until the garbage collector comes by. Rejects with ARCHIVE_DAMAGED naming object, topic, partition and offsets.
    */
   read(chunk: Chunk, options?: { readonly signal?: AbortSignal; readonly into?: Buffer }): Promise<Buffer>
 }

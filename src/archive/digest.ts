@@ -6,7 +6,7 @@ const worthAThread = 128 * 1024
 
 /**
  * SHA-256 in hex. Large inputs are hashed off the main thread: in a worker without a copy when the memory is shared between
- * threads (`chunkMemory`), else in the thread pool, which takes a copy. The bytes must not change until it resolves.
+ * threads (`chunk-memory.ts`), else in the thread pool, which takes a copy. The bytes must not change until it resolves.
  */
 export async function sha256(bytes: Uint8Array): Promise<string> {
   if (bytes.length < worthAThread) return hash('sha256', bytes)
@@ -14,11 +14,6 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
   // Without the assertion the type would leave room for shared memory, which was dealt with.
   const digest = await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
   return Buffer.from(digest).toString('hex')
-}
-
-/** Memory for chunks that is shared between threads, so that hashing it takes no copy. */
-export function chunkMemory(size: number): Buffer {
-  return Buffer.from(new SharedArrayBuffer(size))
 }
 
 interface Answer {

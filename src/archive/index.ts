@@ -17,6 +17,8 @@
  * Not promised: that batches are valid (the backup checks their CRC before it hands them over; `validateBackup` with `deep` does it
  * again), protection against somebody who may write to the store, removal of objects that no commit names.
  */
+
+export { ChunkPool, chunkMemory } from './chunk-memory.ts'
 export type {
   BackupReader,
   BackupSummary,
@@ -31,7 +33,6 @@ export type {
   TopicSummary,
   WriterOptions,
 } from './contract.ts'
-export { chunkMemory } from './digest.ts'
 export { type ListedBackup, listBackups } from './list-backups.ts'
 export type {
   BackupIdentity,

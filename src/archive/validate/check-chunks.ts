@@ -1,7 +1,8 @@
 import { Budget, type Progress } from '../../base/index.ts'
 import { checkCrcs, survey } from '../../records/index.ts'
 import { decompress } from '../chunk-codec.ts'
-import { chunkMemory, sha256 } from '../digest.ts'
+import { ChunkPool, freeNow } from '../chunk-memory.ts'
+import { sha256 } from '../digest.ts'
 import type { Chunk } from '../model.ts'
 import type { BackupPlace } from '../place.ts'
 import { type Findings, isDamage } from './findings.ts'
@@ -25,6 +26,7 @@ export class ChunkChecker {
   readonly #progress: Progress
   readonly #call: { readonly signal?: AbortSignal }
   readonly #budget = new Budget(memory)
+  readonly #pool = new ChunkPool(memory)
   readonly counts: ChunkCounts = { chunks: 0, rawBytes: 0, records: 0 }
 
   constructor(
@@ -48,7 +50,8 @@ export class ChunkChecker {
   }
 
   async #window(object: string, { position, length, chunks }: Window): Promise<void> {
-    const bytes = length >= 128 * 1024 ? chunkMemory(length) : Buffer.allocUnsafeSlow(length)
+    const memory = this.#pool.take(length)
+    const bytes = memory.subarray(0, length)
     try {
       await this.#place.read(object, position, bytes, this.#call)
     } catch (error) {
@@ -63,6 +66,7 @@ export class ChunkChecker {
       const from = chunk.position - position
       await this.#chunk(chunk, bytes.subarray(from, from + chunk.storedLength))
     }
+    this.#pool.give(memory)
   }
 
   async #chunk(chunk: Chunk, stored: Buffer): Promise<void> {
@@ -82,6 +86,7 @@ export class ChunkChecker {
     }
     this.counts.rawBytes += raw.length
     this.#batches(chunk, raw)
+    if (raw !== stored) freeNow(raw)
     this.#progress.advance(chunk.topic, chunk.partition, chunk.storedLength, chunk.records)
   }
 
