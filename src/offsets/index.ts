@@ -55,6 +55,7 @@ export {
 export { type GroupSelection, type SelectedGroups, selectGroups } from './plan/select-groups.ts'
 export { bashQuote } from './script/bash-quote.ts'
 export { resetScript, type ScriptOptions } from './script/reset-script.ts'
+export { type RestoreScriptOptions, restoreScript } from './script/restore-script.ts'
 export { absenceFromIndex } from './translate/absence.ts'
 export {
   type MergedTranslation,
