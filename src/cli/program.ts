@@ -1,15 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { TidemarkError } from '../base/index.ts'
 import { type CommandEntry, commands } from './command-table.ts'
 import { exitStatusHelp } from './exit-status.ts'
+import { packageVersion } from './package-version.ts'
 import type { Session } from './session.ts'
-
-/** Version of the package. */
-export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { readonly version: string }).version
-}
 
 /**
  * The program with the named commands in full and the others by name only, so that a run loads the one command that it

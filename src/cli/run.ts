@@ -1,8 +1,6 @@
-import { isTidemarkError } from '../base/index.ts'
 import { commands } from './command-table.ts'
 import { buildProgram, isCommanderError, usageOutcome } from './program.ts'
-import { asTidemarkError, errorObject, errorText } from './render/error-text.ts'
-import { jsonText } from './render/machine-formats.ts'
+import { reportError } from './report-error.ts'
 import type { Session } from './session.ts'
 
 /** Runs one command line and answers its exit status. Everything that goes wrong is said on stderr, here and only here. */
@@ -21,23 +19,10 @@ export async function runCommandLine(argv: readonly string[], session: Session):
   } catch (error) {
     const outcome = isCommanderError(error) ? usageOutcome(error) : error
     if (typeof outcome === 'number') return outcome
-    return report(outcome, session)
+    return reportError(outcome, session)
   } finally {
     session.settle()
   }
-}
-
-function report(thrown: unknown, session: Session): number {
-  session.settle()
-  const reason: unknown = session.signal.aborted ? session.signal.reason : undefined
-  const interrupted = isTidemarkError(thrown, 'INTERRUPTED') || (isAbort(thrown) && isTidemarkError(reason))
-  const error = asTidemarkError(interrupted && isTidemarkError(reason) ? reason : thrown)
-  session.err.write(session.jsonErrors ? jsonText(errorObject(error)) : errorText(error, session.debug))
-  return error.exit
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError')
 }
 
 /** Read before the flags are parsed, so that mistakes in them are told as JSON too. */

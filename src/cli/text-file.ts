@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { TidemarkError } from '../base/index.ts'
 import type { MapSet } from '../offsets/index.ts'
 
@@ -25,13 +25,20 @@ export async function readTextFile(file: string): Promise<string> {
   }
 }
 
-/** Writes a file whole or not at all: beside its place first, then under its name. Rejects with FILE_NOT_READABLE. */
-export async function writeTextFile(file: string, pieces: Iterable<string>, mode = 0o644): Promise<void> {
+/**
+ * Writes a file whole or not at all: beside its place first, then under its name. What is no plain file (a pipe, a terminal,
+ * /dev/stdout) is written to as it is; a link's file is written, not the link replaced. Rejects with FILE_NOT_READABLE.
+ */
+export async function writeTextFile(name: string, pieces: Iterable<string>, mode = 0o644): Promise<void> {
+  const file = await realpath(name).catch(() => name)
+  const kind = await stat(file).catch(() => undefined)
+  const special = kind !== undefined && !kind.isFile() && !kind.isDirectory()
+  if (special || /^\/(dev|proc)\//.test(name)) return await writeStream(name, pieces)
   const beside = `${file}.${process.pid}.tmp`
   try {
     const handle = await open(beside, 'wx', mode)
     try {
-      for (const piece of pieces) await handle.write(piece)
+      for (const piece of pieces) await handle.writeFile(piece)
       await handle.sync()
     } finally {
       await handle.close()
@@ -40,7 +47,22 @@ export async function writeTextFile(file: string, pieces: Iterable<string>, mode
   } catch (cause) {
     await rm(beside, { force: true })
     if (cause instanceof TidemarkError) throw cause
-    throw new TidemarkError('FILE_NOT_READABLE', `The file ${file} cannot be written: ${reasonOf(cause)}`, {
+    throw new TidemarkError('FILE_NOT_READABLE', `The file ${name} cannot be written: ${reasonOf(cause)}`, {
+      cause,
+    })
+  }
+}
+
+async function writeStream(name: string, pieces: Iterable<string>): Promise<void> {
+  try {
+    const handle = await open(name, 'a')
+    try {
+      for (const piece of pieces) await handle.writeFile(piece)
+    } finally {
+      await handle.close()
+    }
+  } catch (cause) {
+    throw new TidemarkError('FILE_NOT_READABLE', `The file ${name} cannot be written: ${reasonOf(cause)}`, {
       cause,
     })
   }
