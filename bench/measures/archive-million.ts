@@ -97,6 +97,7 @@ async function generate(folder: string, shape: Shape, chunks: number): Promise<n
     writer,
     clock: systemClock,
     telemetry: noTelemetry,
+    every: 64,
   })
   const next = new Map<string, bigint>()
   const lines = Array.from({ length: shape.topics * shape.partitions }, (_, i) => ({

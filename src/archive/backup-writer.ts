@@ -60,7 +60,7 @@ export class RunWriter implements BackupWriter {
     this.states = state.states()
     this.topics = parts.topics
     this.#committer = new Committer(place, state, writer)
-    this.#checkpointing = new Checkpointing(parts)
+    this.#checkpointing = new Checkpointing({ ...parts, every: options.checkpointEvery ?? 64 })
     let numbers = 0
     this.#shipping = {
       place,

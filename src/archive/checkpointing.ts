@@ -4,8 +4,7 @@ import { writeCheckpoint } from './checkpoint-writer.ts'
 import type { WriterEntry } from './commit-record.ts'
 import type { BackupPlace } from './place.ts'
 
-/** Commits, and bytes of their JSON, after which a checkpoint is due. */
-const dueCommits = 64
+/** Bytes of commits after which a checkpoint is due. */
 const dueBytes = 8 * 1024 * 1024
 /** Commits until the next try when one could not be made. */
 const pause = 16
@@ -17,6 +16,8 @@ export interface CheckpointingParts {
   readonly writer: WriterEntry
   readonly clock: Clock
   readonly telemetry: Telemetry
+  /** Commits after which a checkpoint is due. */
+  readonly every: number
 }
 
 /** Makes a checkpoint now and then. Best effort: without one, opening the backup takes longer, and nothing else. */
@@ -30,9 +31,9 @@ export class Checkpointing {
 
   /** Makes a checkpoint if one is due. Never rejects. */
   async afterCommit(): Promise<void> {
-    const { place, state, writer, clock, telemetry } = this.#parts
+    const { place, state, writer, clock, telemetry, every } = this.#parts
     const { commits, bytes } = state.since
-    if ((commits < dueCommits && bytes < dueBytes) || state.head < this.#notBefore) return
+    if ((commits < every && bytes < dueBytes) || state.head < this.#notBefore) return
     try {
       const head = { written: state.headWritten, final: state.final }
       state.rebase(await writeCheckpoint(place, state, writer, clock.now()), head)

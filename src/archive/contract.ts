@@ -37,6 +37,8 @@ export interface WriterOptions {
   readonly objectBytes?: number
   /** Chunks smaller than this at a commit are packed with those of other partitions. @default 256 KiB */
   readonly packBelow?: number
+  /** A checkpoint is made after so many commits, or 8 MiB of them. @default 64 */
+  readonly checkpointEvery?: number
 }
 
 /** What goes into a commit beside the chunks written since the last one. */

@@ -113,8 +113,11 @@ export class PartitionLine {
 
   /** Appends what a later part of the same line holds. `rowsFrom`: number of the first of its rows in this line's table. */
   extend(later: PartitionLine, rows: readonly number[], table: ChunkTable): void {
-    if (later.cutBefore !== undefined) this.cut(later.cutBefore, table)
-    if (this.from === undefined) this.from = later.from
+    if (this.from === undefined) {
+      // Nothing of it is held here: what came before is elsewhere, and still to be cut.
+      this.from = later.from
+      this.cutBefore = later.cutBefore
+    } else if (later.cutBefore !== undefined) this.cut(later.cutBefore, table)
     for (const row of rows) this.rows.push(row)
     for (const gap of later.gaps) this.gaps.push(gap)
     for (const range of later.aborted) this.aborted.push(range)
