@@ -36,8 +36,8 @@ export function defineExecute(command: Command, session: Session, makePlan: type
   addRunFlags(addFormatFlags(execute)).addHelpText(
     'after',
     `
-Groups with members, and groups whose position moves, are refused (exit 4): stop their consumers first. The positions before are
-saved as a snapshot. Applying the same plan again is harmless.
+Groups with members, and groups whose position moves, are refused (exit 4): stop their consumers first. The positions
+before are saved as a snapshot. Applying the same plan again is harmless.
 
 Examples:
   kafka-backup offset-reset execute -p /data/backups -b nightly -g orders --bootstrap-servers kafka-dr:9092

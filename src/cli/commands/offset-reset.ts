@@ -24,13 +24,14 @@ export function define(command: Command, session: Session): void {
   command.usage('plan|execute|script [options]').addHelpText(
     'after',
     `
-Puts consumer groups on the target on the records where they stood on the source: captured positions, translated exactly by the
-offset map of the newest restore. A plan changes nothing; executing refuses groups that have members or whose position moves.
+Puts consumer groups on the target on the records where they stood on the source: captured positions, translated
+exactly by the offset map of the newest restore. A plan changes nothing; executing refuses groups that have members or
+whose position moves.
 
 Examples:
   kafka-backup offset-reset plan -p /data/backups -b nightly -g orders,payments --bootstrap-servers kafka-dr:9092
   kafka-backup offset-reset execute -p /data/backups -b nightly -g orders --bootstrap-servers kafka-dr:9092
-  kafka-backup offset-reset script -p /data/backups -b nightly -g '*' --bootstrap-servers kafka-dr:9092 --output reset.sh`,
+  kafka-backup offset-reset script -c restore.yaml -g '*' --output reset.sh`,
   )
   definePlan(command, session)
   defineExecute(command, session, planFor)
@@ -46,8 +47,8 @@ function definePlan(command: Command, session: Session): void {
   addRunFlags(addFormatFlags(plan, formats)).addHelpText(
     'after',
     `
-Actions: SET commits the target, KEEP finds it there already, SKIP commits nothing (the note says why), REFUSE cannot be done
-(then the exit status is 4).
+Actions: SET commits the target, KEEP finds it there already, SKIP commits nothing (the note says why), REFUSE cannot be
+done (then the exit status is 4).
 
 Examples:
   kafka-backup offset-reset plan -p /data/backups -b nightly -g orders,payments --bootstrap-servers kafka-dr:9092
@@ -78,7 +79,8 @@ function defineScript(command: Command, session: Session): void {
 The script finds the tool in KAFKA_CONSUMER_GROUPS or on the PATH, and exits 0 only when every position is set.
 
 Example:
-  kafka-backup offset-reset script -p /data/backups -b nightly -g orders --bootstrap-servers kafka-dr:9092 --output reset.sh`,
+  kafka-backup offset-reset script -p /data/backups -b nightly -g orders \\
+    --bootstrap-servers kafka-dr:9092 --output reset.sh`,
   )
   script.action(async (flags: Flags) => {
     await session.show(flags)

@@ -22,8 +22,8 @@ export function define(command: Command, session: Session): void {
   addRunFlags(addFormatFlags(command)).addHelpText(
     'after',
     `
-The same command again goes on where it stopped; when all is done it changes nothing. Positions of groups are set only with
-reset_consumer_offsets: true or --groups; three-phase-restore always sets them.
+The same command again goes on where it stopped; when all is done it changes nothing. Positions of groups are set only
+with reset_consumer_offsets: true or --groups; three-phase-restore always sets them.
 
 Examples:
   kafka-backup restore -c restore.yaml --dry-run

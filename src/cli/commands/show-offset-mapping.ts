@@ -64,7 +64,8 @@ async function heldOffsets(
   const summary = await reader.summary()
   const isWanted = nameFilter(flags.topic === undefined ? [] : [flags.topic])
   const topics: MappingTopic[] = []
-  for (const { topic, topicId, superseded } of summary.topics) {
+  const byName = summary.topics.toSorted((a, b) => (a.topic < b.topic ? -1 : 1))
+  for (const { topic, topicId, superseded } of byName) {
     if (superseded || !isWanted(topic)) continue
     topics.push({ topic, topicId, rows: indexRows(await reader.topic(topic, topicId)) })
   }

@@ -6,16 +6,17 @@ import { withJobContext } from '../job-context.ts'
 import { loadRestore } from '../restore-command.ts'
 import type { RunFlags, Session } from '../session.ts'
 
-type Flags = RestoreFlags & FormatFlags & RunFlags & { readonly checkObjects?: boolean }
+type Flags = RestoreFlags & FormatFlags & RunFlags
 
 /** `validate-restore`. */
 export function define(command: Command, session: Session): void {
-  addRestoreFlags(command).option('--check-objects', 'also look for every object that the restore would read')
+  addRestoreFlags(command)
   addRunFlags(addFormatFlags(command)).addHelpText(
     'after',
     `
-Contacts the archive and the target and says what a restore would do and what is in its way; changes nothing. Exit 4 when something is
-in the way.
+Contacts the archive and the target and says what a restore would do and what is in its way: objects that are missing,
+topics that are not empty or cannot be created, records that are too large, groups that were not captured. Changes
+nothing; exit 4 when something is in the way.
 
 Example:
   kafka-backup validate-restore -c restore.yaml`,
@@ -27,14 +28,14 @@ async function run(flags: Flags, session: Session): Promise<void> {
   const format = formatOf(flags)
   await session.show(flags)
   const { job, spec } = await loadRestore(flags, session, true)
-  const { planRestore, runRestore } = await import('../../restore/index.ts')
+  const { planRestore, validateRestore } = await import('../../restore/index.ts')
   const reports = await import('../reports/restore-plan.ts')
   await withJobContext(session, spec, async (context) => {
     const plan = await planRestore(job, context)
-    if (flags.checkObjects && plan.obstacles.length === 0) {
-      await runRestore({ ...job, dryRun: true, dryRunCheckObjects: true }, context)
-    }
-    await session.print(format, reports.restorePlanObject(plan), () => reports.restorePlanText(plan))
-    session.status = plan.obstacles.length === 0 ? 0 : 4
+    const found = await validateRestore(job, context)
+    await session.print(format, reports.restorePlanObject(plan, found), () =>
+      reports.restorePlanText(plan, found),
+    )
+    session.status = found.obstacles.length === 0 ? 0 : 4
   })
 }

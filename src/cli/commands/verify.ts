@@ -12,7 +12,7 @@ import type { RunFlags, Session } from '../session.ts'
 
 interface Flags extends ArchiveFlags, ClusterFlags, FormatFlags, RunFlags {
   readonly topics?: string
-  readonly topicMapping: readonly string[]
+  readonly topicMapping?: readonly string[]
   readonly groups?: string
   readonly restoreId?: string
   readonly stateFolder?: string
@@ -24,12 +24,7 @@ interface Flags extends ArchiveFlags, ClusterFlags, FormatFlags, RunFlags {
 export function define(command: Command, session: Session): void {
   addClusterFlags(addArchiveFlags(command))
     .option('--topics <a,b,…>', 'only these source topics: names, globs or ~regex')
-    .option(
-      '--topic-mapping <source=target>',
-      'how a topic was renamed, where no restore is known',
-      collect,
-      [],
-    )
+    .option('--topic-mapping <source=target>', 'how a topic was renamed, where no restore is known', collect)
     .option('-g, --groups <a,b,…>', 'positions of these groups only; else of every captured group')
     .option('--restore-id <id>', 'the restore to verify; else the newest one to the target')
     .option('--state-folder <folder>', 'folder of the journal, when it does not lie beside the backup')
@@ -38,8 +33,9 @@ export function define(command: Command, session: Session): void {
   addRunFlags(addFormatFlags(command)).addHelpText(
     'after',
     `
-Reads archive and target and compares every record: key, value, headers, timestamp, order. For each group and partition it fetches the
-record at the position and proves that it is the one of the source. Differences are listed with both sides; exit 5.
+Reads archive and target and compares every record: key, value, headers, timestamp, order. For each group and partition
+it fetches the record at the position and proves that it is the one of the source. Differences are listed with both
+sides; exit 5.
 
 Examples:
   kafka-backup verify -p /data/backups -b nightly --bootstrap-servers kafka-dr:9092
@@ -87,7 +83,7 @@ async function run(flags: Flags, session: Session): Promise<void> {
 const defaultMemory = 64 * 1024 * 1024
 
 function overridesOf(flags: Flags): readonly Override[] {
-  const mapping = flags.topicMapping
+  const mapping = flags.topicMapping ?? []
   return [
     ...clusterOverrides(flags),
     ...(flags.topics === undefined

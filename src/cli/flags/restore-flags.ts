@@ -25,7 +25,7 @@ export function addRestoreFlags(command: Command): Command {
     .option('--dry-run', 'plan and check, change nothing')
     .option('--topics <a,b,…>', 'only these source topics: names, globs or ~regex')
     .option('-g, --groups <a,b,…>', 'set the positions of these groups: names, globs or ~regex')
-    .option('--topic-mapping <source=target>', 'rename a topic; may be given several times', collect, [])
+    .option('--topic-mapping <source=target>', 'rename a topic; may be given several times', collect)
     .option('--time-window-start <time>', 'first moment, inclusive: ISO 8601 or epoch milliseconds')
     .option('--time-window-end <time>', 'last moment, inclusive')
     .option('--append', 'allow target topics that are not empty')
@@ -71,7 +71,7 @@ export function restoreOverrides(flags: RestoreFlags): readonly Override[] {
 }
 
 /** For flags that may be given several times. */
-export function collect(value: string, before: readonly string[]): readonly string[] {
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value]
 }
 

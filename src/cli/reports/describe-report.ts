@@ -10,7 +10,7 @@ export function describeObject(
 ): Readonly<Record<string, unknown>> {
   return {
     ...summaryObject(summary),
-    topics: summary.topics.map(topicObject),
+    topics: byName(summary).map(topicObject),
     positions_captured: capture === undefined ? null : timeText(capture.taken),
     groups: (capture?.groups ?? []).map(groupObject),
     failed_groups: capture?.failed ?? [],
@@ -44,7 +44,7 @@ export function describeText(summary: BackupSummary, capture: PositionCapture | 
     '',
     `${plural(summary.topics.length, 'topic')}`,
     lightRule,
-    ...tableLines(topicColumns, summary.topics.map(topicRow)),
+    ...tableLines(topicColumns, byName(summary).map(topicRow)),
     '',
     capture === undefined
       ? 'No positions of consumer groups were captured'
@@ -57,6 +57,13 @@ export function describeText(summary: BackupSummary, capture: PositionCapture | 
     lines.push(`The positions of ${printable(group)} could not be captured: ${printable(error)}`)
   }
   return `${lines.join('\n')}\n`
+}
+
+/** By name; of one name the newest generation first. */
+function byName(summary: BackupSummary): readonly TopicSummary[] {
+  return summary.topics.toSorted((a, b) =>
+    a.topic === b.topic ? Number(a.superseded) - Number(b.superseded) : a.topic < b.topic ? -1 : 1,
+  )
 }
 
 const topicColumns: readonly Column[] = [

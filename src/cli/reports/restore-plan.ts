@@ -1,40 +1,46 @@
-import type { Obstacle, PlannedTopic, RestorePlan } from '../../restore/index.ts'
-import { bytesText, plural } from '../render/quantities.ts'
+import type { Obstacle, PlannedTopic, RestorePlan, ValidateRestoreReport } from '../../restore/index.ts'
+import { bytesText, countText, plural } from '../render/quantities.ts'
 import { type Column, fieldLines, printable, tableLines } from '../render/table.ts'
 import { noticeLines, noticeObject } from './restore-report.ts'
 
 /** The fields of `validate-restore -o json`. */
-export function restorePlanObject(plan: RestorePlan): Readonly<Record<string, unknown>> {
+export function restorePlanObject(
+  plan: RestorePlan,
+  found: ValidateRestoreReport,
+): Readonly<Record<string, unknown>> {
   return {
     backup_id: plan.backupId,
     commit: plan.commit,
     source_cluster_id: plan.sourceClusterId,
     target_cluster_id: plan.targetClusterId,
-    valid: plan.obstacles.length === 0,
+    valid: found.obstacles.length === 0,
     records: plan.records,
     bytes: plan.bytes,
+    groups: found.groups,
     topics: plan.topics.map(topicObject),
-    obstacles: plan.obstacles.map(obstacleObject),
-    notices: plan.notices.map(noticeObject),
+    obstacles: found.obstacles.map(obstacleObject),
+    notices: found.notices.map(noticeObject),
+    duration_ms: Math.round(found.durationMs),
   }
 }
 
 /** The plan for people. */
-export function restorePlanText(plan: RestorePlan): string {
+export function restorePlanText(plan: RestorePlan, found: ValidateRestoreReport): string {
   const lines = [
-    plan.obstacles.length === 0
+    found.obstacles.length === 0
       ? `The restore of ${printable(plan.backupId)} can be done`
-      : `The restore of ${printable(plan.backupId)} cannot be done: ${plural(plan.obstacles.length, 'obstacle')}`,
+      : `The restore of ${printable(plan.backupId)} cannot be done: ${plural(found.obstacles.length, 'obstacle')}`,
     ...fieldLines([
       ['  Target', plan.targetClusterId],
       ['  Commit', String(plan.commit)],
       ['  At most', `${plural(plan.records, 'record')}, ${bytesText(plan.bytes)}`],
+      ['  Groups', countText(found.groups)],
     ]),
     '',
     ...tableLines(columns, plan.topics.map(topicRow)),
   ]
-  if (plan.obstacles.length > 0) lines.push('', 'In the way:', ...plan.obstacles.flatMap(obstacleLines))
-  return `${[...lines, ...noticeLines(plan.notices)].join('\n')}\n`
+  if (found.obstacles.length > 0) lines.push('', 'In the way:', ...found.obstacles.flatMap(obstacleLines))
+  return `${[...lines, ...noticeLines(found.notices)].join('\n')}\n`
 }
 
 const columns: readonly Column[] = [
