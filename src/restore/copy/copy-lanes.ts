@@ -177,8 +177,9 @@ class Copy {
         emitted: cursor.emitted[i] ?? 0n,
         recovered: found?.[i] ?? [],
         onLanded: (records, bytes, runs) => {
-          const input = runs[0]?.input ?? 0
-          state.bytes[input] = (state.bytes[input] ?? 0) + bytes
+          for (const { input, count } of runs) {
+            state.bytes[input] = (state.bytes[input] ?? 0) + Math.round((bytes * count) / records)
+          }
           progress.advance(lane.target, partition, bytes, records)
         },
       })

@@ -54,12 +54,11 @@ export class ContentSide {
   /** Takes the next record of the archive. */
   async expect(input: ExpectedInput, source: { topic: string; partition: number }): Promise<void> {
     this.#counts.expected++
-    this.#gone.seen(input.cursor.key())
     const light = this.#lightOf(input.cursor, BigInt(input.offset), source, input.partition)
     if (this.#expected.length === 0) {
       const actual = this.#actual.shift() ?? (await this.#nextActual())
       if (actual?.digest === light.digest) {
-        this.#counts.same++
+        this.#same(light)
         return
       }
       if (actual) this.#actual.unshift(actual)
@@ -120,9 +119,9 @@ export class ContentSide {
     if (!best) return false
     this.#drop(best.e, best.a)
     while (this.#expected[0] && this.#expected[0].digest === this.#actual[0]?.digest) {
+      this.#same(this.#expected[0])
       this.#expected.shift()
       this.#actual.shift()
-      this.#counts.same++
     }
     return this.#expected.length === 0
   }
@@ -136,6 +135,7 @@ export class ContentSide {
     const { topic, partition } = this.#counts
     for (const light of missing) {
       const { key, tombstone, source, offset, shown } = light
+      this.#gone.seen(key)
       this.#gone.gone(key, tombstone, source ?? { topic, partition }, offset, () => shown ?? bare(light))
     }
     for (const light of extra) {
@@ -152,9 +152,16 @@ export class ContentSide {
     }
   }
 
+  /** Records leave in their order: a key that comes here comes later than those that were dropped before. */
+  #same({ key }: Light): void {
+    this.#counts.same++
+    this.#gone.seen(key)
+  }
+
   #different(expected: Light | undefined, actual: Light | undefined): void {
     const { topic, partition } = this.#counts
     this.#counts.different++
+    this.#gone.seen(expected?.key ?? null)
     this.#findings.add({
       kind: 'different',
       topic,
