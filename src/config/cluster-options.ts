@@ -81,6 +81,7 @@ function tlsOptions(security: Security, context: ClusterContext): TlsOptions {
     ...(cert !== undefined && { cert, key: key ?? cert }),
     ...(security.ssl_key_password !== undefined && { passphrase: security.ssl_key_password }),
     verify: security.ssl_verify,
+    ...(!security.ssl_verify_hostname && { verifyHostname: false }),
     ...(security.ssl_server_name !== undefined && { serverName: security.ssl_server_name }),
   }
 }
@@ -164,7 +165,7 @@ function tokenSource(security: Security): TokenSource | undefined {
 
 function noteUnused(security: Security, prefix: string, context: ClusterContext): void {
   for (const [key, value] of Object.entries(security)) {
-    if (!key.startsWith(prefix) || key === 'ssl_verify' || value === undefined) continue
+    if (!key.startsWith(prefix) || typeof value === 'boolean' || value === undefined) continue
     context.notes.push({
       key: keyText(securityPath(context, key)),
       message: `has no effect: security_protocol is ${security.security_protocol}`,

@@ -44,6 +44,9 @@ const security = z
       ssl_key_location: text().optional().describe('Key of the client certificate, PEM file or text.'),
       ssl_key_password: text().optional().describe('Passphrase of the key.'),
       ssl_verify: flag().prefault(true).describe('False accepts any certificate: for trials only.'),
+      ssl_verify_hostname: flag()
+        .prefault(true)
+        .describe('False accepts a certificate of the authorities whatever host it names.'),
       ssl_server_name: text()
         .optional()
         .describe('Name to expect in the certificate, if not the host of the broker.'),

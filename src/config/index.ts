@@ -14,6 +14,7 @@
  * Not promised: that what an option names exists. Files with certificates are read here; brokers, buckets and topics are met
  * by the jobs. No secret is ever part of a message.
  */
+export { clientPropertiesKey } from './client-properties-override.ts'
 export { hasExpansion } from './expand.ts'
 export type { ConfigNote } from './ignored-keys.ts'
 export {

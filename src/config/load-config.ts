@@ -6,6 +6,7 @@ import type { RestoreJob } from '../restore/index.ts'
 import type { StoreSpec } from '../storage/index.ts'
 import { backupJob } from './backup-job.ts'
 import { backupSchema } from './backup-schema.ts'
+import { expandClientProperties } from './client-properties-override.ts'
 import { clusterOptions } from './cluster-options.ts'
 import { type ClusterSection, clusterSchema } from './cluster-schema.ts'
 import { type ExpandSources, processSources } from './expand.ts'
@@ -103,7 +104,8 @@ interface ConfigDocument {
 
 /** Parses, expands, overrides, and checks against the schema. */
 function readDocument(options: LoadOptions): ConfigDocument {
-  const { sources = processSources, overrides = [], file } = options
+  const { sources = processSources, file } = options
+  const { overrides, notes } = expandClientProperties(options.overrides ?? [])
   const yaml = readYaml(file === undefined ? '' : configText(file), sources)
   const problems = new Problems((path) => {
     const flag = overriding(overrides, path)
@@ -123,7 +125,7 @@ function readDocument(options: LoadOptions): ConfigDocument {
     mode: record.mode === 'backup' || record.mode === 'restore' ? record.mode : undefined,
     needs: readable ? needs : [],
     problems,
-    notes: [...ignoredKeys(rootSchema, value)],
+    notes: [...notes, ...ignoredKeys(rootSchema, value)],
     sources,
     section: (name, schema, missing) => {
       const given = record[name] ?? missing

@@ -103,6 +103,7 @@ function tlsOptions(address: BrokerAddress, options: TlsOptions): tls.Connection
     ...(options.passphrase !== undefined && { passphrase: options.passphrase }),
     ...(serverName !== undefined && { servername: serverName }),
     rejectUnauthorized: options.verify ?? true,
+    ...(options.verifyHostname === false && { checkServerIdentity: () => undefined }),
     minVersion: 'TLSv1.2',
   }
 }

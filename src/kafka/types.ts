@@ -137,6 +137,8 @@ export interface TlsOptions {
   readonly passphrase?: string
   /** False accepts any certificate. @default true */
   readonly verify?: boolean
+  /** False accepts a certificate of the authorities for any host name. @default true */
+  readonly verifyHostname?: boolean
   readonly serverName?: string
 }
 

@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
-import type { Override } from '../../config/index.ts'
+import { clientPropertiesKey, type Override } from '../../config/index.ts'
 
 export interface ClusterFlags {
   readonly bootstrapServers?: string
+  readonly commandConfig?: string
   readonly securityProtocol?: string
   readonly saslMechanism?: string
   readonly saslUsername?: string
@@ -12,6 +13,8 @@ export interface ClusterFlags {
 }
 
 const keys: readonly (readonly [keyof ClusterFlags, string, readonly string[]])[] = [
+  // Before the flags that go over it.
+  ['commandConfig', '--command-config', [clientPropertiesKey]],
   ['bootstrapServers', '--bootstrap-servers', ['bootstrap_servers']],
   ['securityProtocol', '--security-protocol', ['security', 'security_protocol']],
   ['saslMechanism', '--sasl-mechanism', ['security', 'sasl_mechanism']],
@@ -25,6 +28,7 @@ const keys: readonly (readonly [keyof ClusterFlags, string, readonly string[]])[
 export function addClusterFlags(command: Command): Command {
   return command
     .option('--bootstrap-servers <host:port,…>', 'the target cluster; else KAFKA_BOOTSTRAP_SERVERS')
+    .option('--command-config <file>', "client.properties, as Kafka's own tools take it; flags go over it")
     .option('--security-protocol <protocol>', 'PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL')
     .option('--sasl-mechanism <name>', 'PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER')
     .option('--sasl-username <name>', 'user; else KAFKA_USERNAME. The password: KAFKA_PASSWORD, or -c FILE')
