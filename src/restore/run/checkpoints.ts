@@ -1,8 +1,10 @@
 import type { Clock } from '../../base/index.ts'
 import type { RestoreState } from '../state/restore-state.ts'
 
-/** Ms between two checkpoints, and how much of the time writing them may take. */
-const EVERY = 5_000
+/** Ms until the first checkpoint; then twice as long each time, up to the longest. */
+const FIRST = 500
+const LONGEST = 5_000
+/** How much of the time writing them may take. */
 const SHARE = 0.05
 
 /** Makes progress durable now and then while the copy runs. */
@@ -26,7 +28,7 @@ export class Checkpoints {
   }
 
   async #run(state: RestoreState, clock: Clock): Promise<void> {
-    let pause = EVERY
+    let pause = FIRST
     while (!this.#stop.signal.aborted) {
       await clock.sleep(pause, this.#stop.signal).catch(() => {})
       if (this.#stop.signal.aborted) return
@@ -37,7 +39,7 @@ export class Checkpoints {
         this.#failure.abort(error)
         return
       }
-      pause = Math.max(EVERY, (clock.monotonic() - before) / SHARE)
+      pause = Math.max(Math.min(2 * pause, LONGEST), (clock.monotonic() - before) / SHARE)
     }
   }
 }
