@@ -112,7 +112,9 @@ class LineClient implements JavaClient {
 
   async producer(settings: Readonly<Record<string, string>>): Promise<JavaProducer> {
     const name = `p${this.#producers++}`
-    await this.#ask('producer', name, ...Object.entries(settings).map(([key, value]) => `${key}=${value}`))
+    // A busy machine may keep a broker from answering for minutes.
+    const patient = { 'delivery.timeout.ms': '600000', 'max.block.ms': '300000', ...settings }
+    await this.#ask('producer', name, ...Object.entries(patient).map(([key, value]) => `${key}=${value}`))
     if (settings['transactional.id']) await this.#ask('init', name)
     const ask = async (word: string) => {
       await this.#ask(word, name)
