@@ -6,7 +6,7 @@ import type { BackupReader, BackupSummary, DescribedTopic, TopicIndex, TopicSumm
 import { addTotals, Generation, generationKey, noTotals, type Totals } from './generation.ts'
 import { decodeGeneration } from './generation-block.ts'
 import { type LoadOptions, loadBackup } from './load.ts'
-import type { BackupIdentity, Chunk, PositionCapture } from './model.ts'
+import type { BackupIdentity, Chunk, PositionCapture, TopicDescription } from './model.ts'
 import { nearIds } from './near-ids.ts'
 import type { BackupPlace } from './place.ts'
 import { loadPositions } from './positions-store.ts'
@@ -22,12 +22,15 @@ export class StateReader implements BackupReader {
   readonly #place: BackupPlace
   readonly #options: LoadOptions
   #state: BackupState
+  #blocks: BlockReader
   #history: Promise<readonly DescribedTopic[]> | undefined
+  #newest: Promise<ReadonlyMap<string, TopicDescription>> | undefined
 
   constructor(place: BackupPlace, state: BackupState, options: LoadOptions) {
     this.#place = place
     this.#state = state
     this.#options = options
+    this.#blocks = new BlockReader(place, state.root?.objects ?? [])
   }
 
   get identity(): BackupIdentity {
@@ -62,11 +65,8 @@ export class StateReader implements BackupReader {
   async topic(name: string, topicId?: string): Promise<TopicIndex> {
     return await this.#whole(async (state) => {
       const chosen = this.#choose(state, name, topicId)
-      const history = await this.#describe(state)
-      const described = history.findLast(
-        ({ description }) => description.name === name && description.topicId === chosen.topicId,
-      )
-      return (await this.#generation(state, chosen)).toIndex(described?.description)
+      const described = await this.#described(state)
+      return (await this.#generation(state, chosen)).toIndex(described.get(generationKey(chosen)))
     })
   }
 
@@ -100,7 +100,9 @@ export class StateReader implements BackupReader {
         commit: this.#state.head,
         checkpoints: false,
       })
+      this.#blocks = new BlockReader(this.#place, [])
       this.#history = undefined
+      this.#newest = undefined
       return await work(this.#state)
     }
   }
@@ -108,6 +110,20 @@ export class StateReader implements BackupReader {
   #describe(state: BackupState): Promise<readonly DescribedTopic[]> {
     this.#history ??= readHistory(this.#place, state, this.#options)
     return this.#history
+  }
+
+  /** The newest description of each generation. */
+  #described(state: BackupState): Promise<ReadonlyMap<string, TopicDescription>> {
+    this.#newest ??= this.#describe(state).then(
+      (all) =>
+        new Map(
+          all.map(({ description }) => [
+            generationKey({ topic: description.name, topicId: description.topicId }),
+            description,
+          ]),
+        ),
+    )
+    return this.#newest
   }
 
   #choose(state: BackupState, topic: string, topicId: string | undefined): Name {
@@ -132,10 +148,9 @@ export class StateReader implements BackupReader {
     const key = generationKey(name)
     const blocks = state.entries.get(key)?.blocks ?? []
     const added = state.added.get(key)
-    const reader = new BlockReader(this.#place, blocks)
     let whole: Generation | undefined
     for (const block of blocks) {
-      const part = decodeGeneration(await reader.read(block, this.#options), block.key, name)
+      const part = decodeGeneration(await this.#blocks.read(block, this.#options), block.key, name)
       if (whole) whole.absorb(part)
       else whole = part
     }
@@ -148,16 +163,13 @@ export class StateReader implements BackupReader {
     const key = generationKey(name)
     const entry = state.entries.get(key)
     const added = state.added.get(key)
-    const described = state.described.findLast(
-      ({ description }) => description.name === name.topic && description.topicId === name.topicId,
-    )
     const totals = await this.#totals(state, name)
     const partitions = new Set([...(entry?.states.keys() ?? []), ...(added?.lines.keys() ?? [])])
     return {
       topic: name.topic,
       topicId: name.topicId,
       superseded,
-      partitions: Math.max(described?.description.partitions ?? entry?.described ?? 0, partitions.size),
+      partitions: Math.max(state.describedPartitions(name), partitions.size),
       records: totals.records,
       rawBytes: totals.raw,
       storedBytes: totals.stored,

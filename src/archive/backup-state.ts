@@ -25,6 +25,7 @@ export class BackupState {
   #entries: ReadonlyMap<string, GenerationEntry> = new Map()
   #added = new Map<string, Generation>()
   #described: DescribedTopic[] = []
+  readonly #partitionCounts = new Map<string, number>()
   #positions: PositionsRef | undefined
   #head = 0
   #headSha256: string
@@ -102,6 +103,12 @@ export class BackupState {
     return all
   }
 
+  /** Partition count of the newest description of a generation; 0 when there is none. */
+  describedPartitions(name: { readonly topic: string; readonly topicId: string | undefined }): number {
+    const key = generationKey(name)
+    return this.#partitionCounts.get(key) ?? this.#entries.get(key)?.described ?? 0
+  }
+
   /** Where a partition's copy stands; undefined when nothing was ever said of it. */
   stateOf(name: PartitionName): LineState | undefined {
     const key = generationKey(name)
@@ -152,6 +159,8 @@ export class BackupState {
       this.#addedOf(entry.account).fold(entry, object, this.#before(entry.account))
     for (const description of commit.topics) {
       this.#described.push({ commit: commit.commit, written: commit.written, description })
+      const { name: topic, topicId, partitions } = description
+      this.#partitionCounts.set(generationKey({ topic, topicId }), partitions)
     }
     if (commit.positions) this.#positions = commit.positions
     this.#head = commit.commit

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { BlockRef } from './checkpoint-root.ts'
 import { compress, decompress } from './chunk-codec.ts'
+import type { StoredObject } from './commit-record.ts'
 import { damaged } from './damaged.ts'
 import type { BackupPlace } from './place.ts'
 
@@ -8,30 +9,27 @@ interface Options {
   readonly signal?: AbortSignal
 }
 
-/** Objects of which so many blocks are wanted are read as a whole. */
+/** Objects up to this size are read as a whole and kept: the blocks of many small topics lie in one. */
+const smallObject = 8 * 1024 * 1024
+/** Larger ones up to this size are read as a whole when so many of their blocks are wanted. */
+const largeObject = 64 * 1024 * 1024
 const manyBlocks = 16
-/** Larger ones never are. */
-const wholeAtMost = 64 * 1024 * 1024
+/** Bytes of whole objects kept. */
+const keptBytes = 32 * 1024 * 1024
 
 /** Reads blocks of a checkpoint's index, checked. */
 export class BlockReader {
   readonly #place: BackupPlace
+  readonly #sizes: ReadonlyMap<string, number>
+  /** How many blocks of an object will be read, as far as it is known. */
+  readonly #wanted = new Map<string, number>()
+  /** Whole objects, the one used longest ago first. */
   readonly #whole = new Map<string, Promise<Buffer>>()
-  readonly #wholeKeys: ReadonlySet<string>
 
-  /** `wanted`: what will be read, if it is known: objects of which much is wanted are read at once. */
-  constructor(place: BackupPlace, wanted: readonly BlockRef[] = []) {
+  constructor(place: BackupPlace, objects: readonly StoredObject[], wanted: readonly BlockRef[] = []) {
     this.#place = place
-    const counts = new Map<string, { blocks: number; bytes: number }>()
-    for (const { key, stored } of wanted) {
-      const count = counts.get(key) ?? { blocks: 0, bytes: 0 }
-      counts.set(key, { blocks: count.blocks + 1, bytes: count.bytes + stored })
-    }
-    this.#wholeKeys = new Set(
-      [...counts].flatMap(([key, { blocks, bytes }]) =>
-        blocks >= manyBlocks && bytes <= wholeAtMost ? [key] : [],
-      ),
-    )
+    this.#sizes = new Map(objects.map(({ key, size }) => [key, size]))
+    for (const { key } of wanted) this.#wanted.set(key, (this.#wanted.get(key) ?? 0) + 1)
   }
 
   /** The uncompressed bytes of a block. Rejects with ARCHIVE_DAMAGED. */
@@ -48,21 +46,39 @@ export class BlockReader {
     }
   }
 
-  async #stored(block: BlockRef, options: Options): Promise<Buffer> {
-    const { key, position, stored } = block
-    if (!this.#wholeKeys.has(key)) {
+  async #stored({ key, position, stored }: BlockRef, options: Options): Promise<Buffer> {
+    const size = this.#sizes.get(key) ?? Number.POSITIVE_INFINITY
+    const many = (this.#wanted.get(key) ?? 0) >= manyBlocks
+    if (size > (many ? largeObject : smallObject)) {
       const target = Buffer.allocUnsafeSlow(stored)
       await this.#place.read(key, position, target, options)
       return target
     }
-    let whole = this.#whole.get(key)
-    if (!whole) {
-      whole = this.#place.get(key, options)
-      this.#whole.set(key, whole)
-    }
-    const bytes = await whole
+    const bytes = await this.#object(key, options)
     if (bytes.length < position + stored) throw damaged(key, 'is cut')
     return bytes.subarray(position, position + stored)
+  }
+
+  async #object(key: string, options: Options): Promise<Buffer> {
+    const reading = this.#whole.get(key) ?? this.#place.get(key, options)
+    this.#whole.delete(key)
+    this.#whole.set(key, reading)
+    try {
+      const bytes = await reading
+      this.#forget()
+      return bytes
+    } catch (error) {
+      this.#whole.delete(key)
+      throw error
+    }
+  }
+
+  #forget(): void {
+    let kept = 0
+    for (const key of [...this.#whole.keys()].reverse()) {
+      kept += this.#sizes.get(key) ?? 0
+      if (kept > keptBytes) this.#whole.delete(key)
+    }
   }
 }
 

@@ -65,7 +65,7 @@ class IndexMaker {
     this.#state = state
     this.#index = index
     const wanted = [...state.added].flatMap(([key, added]) => merging(state.entries.get(key), added).merged)
-    this.#reader = new BlockReader(place, wanted)
+    this.#reader = new BlockReader(place, state.root?.objects ?? [], wanted)
   }
 
   async generations(): Promise<readonly GenerationEntry[]> {
@@ -76,7 +76,7 @@ class IndexMaker {
       const entry = entries.get(key)
       const more = added.get(key)
       if (more) result.push(await this.#extended(entry, more))
-      else if (entry) result.push({ ...entry, described: this.#described(entry, entry.described) })
+      else if (entry) result.push({ ...entry, described: this.#state.describedPartitions(entry) })
     }
     return result
   }
@@ -96,19 +96,11 @@ class IndexMaker {
     return {
       topic: added.topic,
       topicId: added.topicId,
-      described: this.#described(added, entry?.described ?? 0),
+      described: this.#state.describedPartitions(added),
       totals,
       states,
       blocks: [...kept, await this.#index.add(encodeGeneration(part))],
     }
-  }
-
-  /** Partition count of the newest description of a generation. */
-  #described(of: { readonly topic: string; readonly topicId: string | undefined }, before: number): number {
-    const newest = this.#state.described.findLast(
-      ({ description }) => description.name === of.topic && description.topicId === of.topicId,
-    )
-    return newest?.description.partitions ?? before
   }
 }
 
@@ -148,7 +140,7 @@ async function descriptionBlocks(
   const { kept, merged } = split(blocks, added.length)
   if (merged.length === 0) return [...blocks, await index.add(added)]
   const all: DescribedTopic[] = []
-  const reader = new BlockReader(place)
+  const reader = new BlockReader(place, state.root?.objects ?? [])
   for (const block of merged) all.push(...decodeDescriptions(await reader.read(block), block.key))
   all.push(...state.described)
   return [...kept, await index.add(encodeDescriptions(all))]

@@ -11,7 +11,7 @@ export async function readHistory(
   state: BackupState,
   call: { readonly signal?: AbortSignal } = {},
 ): Promise<readonly DescribedTopic[]> {
-  const reader = new BlockReader(place)
+  const reader = new BlockReader(place, state.root?.objects ?? [])
   const all: DescribedTopic[] = []
   for (const block of state.root?.descriptions ?? []) {
     for (const described of decodeDescriptions(await reader.read(block, call), block.key)) all.push(described)

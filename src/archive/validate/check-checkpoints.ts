@@ -13,14 +13,14 @@ export class CheckpointChecker {
   readonly #sums: ReadonlyMap<number, string>
   /** Blocks that were read already; later roots name them again. */
   readonly #read = new Set<string>()
-  readonly #reader: BlockReader
+  #reader: BlockReader
   readonly #sizes = new Map<string, number | undefined>()
   count = 0
 
   constructor(context: CheckContext, sums: ReadonlyMap<number, string>) {
     this.#context = context
     this.#sums = sums
-    this.#reader = new BlockReader(context.place)
+    this.#reader = new BlockReader(context.place, [])
   }
 
   /** Checks a checkpoint by the key of its root; answers the root if it can be used. */
@@ -38,6 +38,7 @@ export class CheckpointChecker {
       findings.error('checkpoint', key, `The checkpoint ${number} was made of another commit of that number`)
     }
     for (const object of root.objects) await this.#object(object.key, object.size)
+    this.#reader = new BlockReader(place, root.objects)
     if (this.#context.chunks) await this.#blocks(root)
     return root
   }
