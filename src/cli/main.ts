@@ -1,20 +1,24 @@
 /**
- * cli: the command line. One thin file a command under `commands/`: read flags, check the configuration, call a room, render its report.
+ * cli: the command `kafka-backup`. One thin file a command below `commands/`; what they share lies in `flags/`, `reports/` (a
+ * report of a room as JSON and as text), `render/` and `progress/`.
  *
- *     parse        the command, its flags; unknown ones with the nearest match           -> exit 2
- *     session      streams, log, progress, the signal that the first Ctrl-C aborts
- *     command      loaded when it is needed; calls one function of a room below
- *     report       a table for people, or documented JSON; data on stdout, everything else on stderr
- *     exit status  from the report or from the error's code
+ *     build the program: all commands by name, the one that is asked for in full       -- nothing else is loaded
+ *     parse the flags; read the file, put the flags over it, check everything           (config)
+ *     show notes; open the store; run the job with signal, telemetry and progress       (one of the rooms)
+ *     print the report on stdout; everything else goes to stderr
+ *     exit with the status that `exit-status.ts` lists
  *
- * Nothing is decided here that a room could decide. Only this room ends the process.
+ * The first signal aborts the job with the reason INTERRUPTED, so that it finishes its commit; a second one, or half a minute, ends
+ * the process at once. Errors are shown here and nowhere else.
+ *
+ * Not promised: the wording of texts for people. The fields of `-o json`, flags, codes and exit statuses stay.
  */
 import { runCommandLine } from './run.ts'
 import { Session } from './session.ts'
 
-/** The program: one command line, then the end, whatever still lingers in the event loop. */
 const session = new Session((status) => process.exit(status))
 session.interruption.listen()
 const status = await runCommandLine(process.argv.slice(2), session)
 await Promise.all([session.out.flushed(), session.err.flushed()])
+// Whatever still lingers in the event loop.
 process.exit(status)

@@ -25,7 +25,6 @@ export {
   loadConfig,
   type Need,
 } from './load-config.ts'
-export { nearest } from './nearest.ts'
 export type { Override } from './overrides.ts'
 export { type ConfigProblem, problemText } from './problems.ts'
 export { parseBytes, parseDuration, parseInstant } from './quantities.ts'

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { nearest } from './nearest.ts'
+import { nearest } from '../base/index.ts'
 import { keyText, type Path, type Problems } from './problems.ts'
 import { configJsonSchema } from './root-schema.ts'
 

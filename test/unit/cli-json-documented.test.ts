@@ -17,7 +17,12 @@ import { threePhaseObject, threePhaseText } from '../../src/cli/reports/three-ph
 import { validationObject } from '../../src/cli/reports/validation-report.ts'
 import { verifyObject, verifyText } from '../../src/cli/reports/verify-report.ts'
 import { type ApplyReport, makePlan, planToJson } from '../../src/offsets/index.ts'
-import type { RestorePlan, RestoreReport, VerifyReport } from '../../src/restore/index.ts'
+import type {
+  RestorePlan,
+  RestoreReport,
+  ValidateRestoreReport,
+  VerifyReport,
+} from '../../src/restore/index.ts'
 import { sectionOf, tableCells } from '../support/cli-page.ts'
 
 /** Paths of the leaves of a JSON value: `groups[].positions[].offset`. Members named in `whole` are leaves. */
@@ -281,12 +286,30 @@ const restorePlan: RestorePlan = {
   ],
   records: 1,
   bytes: 1,
+  obstacles: [],
+  notices: [],
+}
+
+const validation: ValidateRestoreReport = {
+  backupId: 'b',
+  commit: 1,
+  targetClusterId: 'c',
+  topics: 1,
+  partitions: 1,
+  records: 1,
+  bytes: 1,
+  groups: 1,
   obstacles: [{ code: 'TARGET_NOT_EMPTY', message: 'm' }],
   notices: [notice],
+  durationMs: 1,
 }
 
 test('the JSON of validate-restore is as documented', () => {
-  holds('validate-restore', [restorePlanObject(restorePlan)], ['topics[].configs', 'topics[].sources'])
+  holds(
+    'validate-restore',
+    [restorePlanObject(restorePlan, validation)],
+    ['topics[].configs', 'topics[].sources'],
+  )
 })
 
 const verified: VerifyReport = {
@@ -378,7 +401,7 @@ test('texts for people have every part, and never a control character of a recor
     finishText({ restoreId: 'r', topics: [], notices: [notice] }),
     describeText(summary, capture),
     outcomeText(applied),
-    restorePlanText(restorePlan),
+    restorePlanText(restorePlan, validation),
     verifyText(verified),
   ]
   for (const text of texts) {

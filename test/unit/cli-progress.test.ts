@@ -71,26 +71,28 @@ test('a new phase begins from nothing', () => {
   )
 })
 
-test('the picture shows amount, share, rates, partitions, time left and the slowest partitions', () => {
-  assert.deepEqual(
-    progressLines({
-      phase: 'copy',
-      bytes: 512 * 1024,
-      records: 1000,
-      totalBytes: 1024 * 1024,
-      totalRecords: undefined,
-      partitions: 4,
-      partitionsDone: 1,
-      bytesPerSecond: 1024,
-      recordsPerSecond: 2.4,
-      secondsLeft: 512,
-      slowest: [{ topic: 'orders', partition: 3, recordsLeft: 12_000 }],
-    }),
-    [
-      'copy: 512 KiB of 1.0 MiB (50%)  1.0 KiB/s  2 records/s  1 of 4 partitions  8 min 32 s left',
-      '  orders/3: 12,000 records left',
-    ],
-  )
+test('the picture shows amount, share, rates, time left, partitions and the slowest of them, as far as they fit', () => {
+  const reading = {
+    phase: 'copy',
+    bytes: 512 * 1024,
+    records: 1000,
+    totalBytes: 1024 * 1024,
+    totalRecords: undefined,
+    partitions: 4,
+    partitionsDone: 1,
+    bytesPerSecond: 1024,
+    recordsPerSecond: 2.4,
+    secondsLeft: 512,
+    slowest: [{ topic: 'orders', partition: 3, recordsLeft: 12_000 }],
+  }
+  assert.deepEqual(progressLines(reading, 100), [
+    'copy:  512 KiB of 1.0 MiB (50%)  1.0 KiB/s  8 min 32 s left  2 records/s  1 of 4 partitions',
+    '  orders/3: 12,000 records left',
+  ])
+  assert.deepEqual(progressLines(reading, 45), [
+    'copy:  512 KiB of 1.0 MiB (50%)  1.0 KiB/s',
+    '  orders/3: 12,000 records left',
+  ])
 })
 
 test('a terminal picture is taken away before other lines and at the end', async () => {

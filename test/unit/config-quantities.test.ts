@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { nearest, parseBytes, parseDuration, parseInstant } from '../../src/config/index.ts'
+import { nearest } from '../../src/base/index.ts'
+import { parseBytes, parseDuration, parseInstant } from '../../src/config/index.ts'
 
 test('durations are read with and without units, and added up', () => {
   assert.equal(parseDuration(250), 250)

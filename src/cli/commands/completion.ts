@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
-import { TidemarkError } from '../../base/index.ts'
-import { nearest } from '../../config/index.ts'
+import { nearest, TidemarkError } from '../../base/index.ts'
 import { type CompletionNode, completionScript, shells } from '../completion-scripts.ts'
 import type { Session } from '../session.ts'
 

@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander'
-import { TidemarkError } from '../../base/index.ts'
-import { nearest } from '../../config/index.ts'
+import { nearest, TidemarkError } from '../../base/index.ts'
 
 export type Format = 'text' | 'json' | 'yaml' | 'csv'
 

@@ -24,7 +24,7 @@ export function terminalProgress(output: Output, clock: Clock = systemClock): Sh
   }
   const draw = () => {
     const width = columns(output) - 1
-    const picture = progressLines(meter.read()).map((line) => line.slice(0, width))
+    const picture = progressLines(meter.read(), width)
     const up = lines > 0 ? `\r\u001b[${lines}A` : ''
     output.write(`${up}${picture.map((line) => `${line}\u001b[K\n`).join('')}\u001b[J`)
     lines = picture.length
@@ -49,24 +49,23 @@ export function terminalProgress(output: Output, clock: Clock = systemClock): Sh
   }
 }
 
-/** The picture of a reading, a line each. */
-export function progressLines(reading: Reading): readonly string[] {
-  const parts = [
-    amount(reading),
-    `${bytesText(reading.bytesPerSecond)}/s`,
-    `${countText(Math.round(reading.recordsPerSecond))} records/s`,
-  ]
+/** The picture of a reading, a line each. What does not fit is left out, the least important first. */
+export function progressLines(reading: Reading, width: number): readonly string[] {
+  const parts = [amount(reading), `${bytesText(reading.bytesPerSecond)}/s`]
+  if (reading.secondsLeft !== undefined) parts.push(`${durationText(reading.secondsLeft * 1000)} left`)
+  parts.push(`${countText(Math.round(reading.recordsPerSecond))} records/s`)
   if (reading.partitions !== undefined) {
     parts.push(`${countText(reading.partitionsDone)} of ${countText(reading.partitions)} partitions`)
   }
-  if (reading.secondsLeft !== undefined) parts.push(`${durationText(reading.secondsLeft * 1000)} left`)
-  return [
-    `${reading.phase}: ${parts.join('  ')}`,
-    ...reading.slowest.map(
-      ({ topic, partition, recordsLeft }) =>
-        `  ${topic}/${partition}: ${countText(recordsLeft)} records left`,
-    ),
-  ]
+  let line = `${reading.phase}:`
+  for (const part of parts) {
+    if (line.length + 2 + part.length > width) break
+    line += `  ${part}`
+  }
+  const slowest = reading.slowest.map(
+    ({ topic, partition, recordsLeft }) => `  ${topic}/${partition}: ${countText(recordsLeft)} records left`,
+  )
+  return [line, ...slowest].map((text) => text.slice(0, width))
 }
 
 function amount(reading: Reading): string {
@@ -84,5 +83,5 @@ function amount(reading: Reading): string {
 /** Asked each time: a program that was started by a launcher is not told when the window changes. */
 function columns(output: Output): number {
   const stream = output.stream as { readonly getWindowSize?: () => [number, number] }
-  return stream.getWindowSize?.()[0] ?? 80
+  return stream.getWindowSize?.()[0] || 80
 }
