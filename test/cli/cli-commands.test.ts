@@ -61,7 +61,8 @@ const varying =
 
 function settled(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(settled)
-  if (typeof value === 'string') return value.replaceAll(/cluster=\S+/g, 'cluster=<id>')
+  if (typeof value === 'string')
+    return value.replaceAll(/cluster=\S+/g, 'cluster=<id>').replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [
