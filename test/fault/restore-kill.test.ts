@@ -122,7 +122,7 @@ async function fill(topic: string, timestamp: bigint | undefined): Promise<void>
 
 async function configuration(topic: string, target: string, round: number): Promise<string> {
   const file = join(lab.folder.path, `${target}.yaml`)
-  // Every other round has the batches decoded and made anew.
+  // Every other round has the batches decoded and made anew, and every other pair of rounds goes through transactions.
   await writeFile(
     file,
     `mode: restore
@@ -136,7 +136,7 @@ restore:
   create_topics: true
   topic_mapping: { ${topic}: ${target} }
   include_original_offset_header: ${round % 2 === 1}
-  strip_offset_headers: false
+  delivery: ${round % 4 < 2 ? 'idempotent' : 'transactions'}
   rate_limit_bytes_per_sec: 5000000
   settle_ms: 300
   auto_consumer_groups: true

@@ -13,6 +13,7 @@ import { OutputPartition } from './output-partition.ts'
 import { RateLimit } from './rate-limit.ts'
 import { runStraightLane } from './straight-lane.ts'
 import type { TransactionChoice } from './transaction-choice.ts'
+import type { TransactionPump } from './transaction-pump.ts'
 
 /** Lanes that run at the same time; memory bounds them further. */
 const LANES_AT_ONCE = 128
@@ -27,6 +28,8 @@ export interface CopyInput {
   readonly state: RestoreState
   readonly reader: BackupReader
   readonly producer: Producer
+  /** Where all is sent in transactions. */
+  readonly pump: TransactionPump | undefined
   /** What a read-back has found, by lane and place of the output; none for lanes that were never begun. */
   readonly recovered: ReadonlyMap<string, readonly (readonly LandedBatch[])[]>
   /** Topics that have failed already and are not copied. */
@@ -126,12 +129,12 @@ class Copy {
     try {
       if (state.straight) await runStraightLane(context, cursor.inputs[0]?.next ?? 0n)
       else await this.#merging.with(1, () => this.#merge(context, state, cursor), signal)
-      await Promise.all(outputs.map((output) => output.producer.flush()))
+      await Promise.all(outputs.map((output) => output.flush()))
       for (const output of outputs) output.finish()
       done = true
     } finally {
       // What was sent and is still under way counts if it lands.
-      if (!done) await Promise.allSettled(outputs.map((output) => output.producer.flush()))
+      if (!done) await Promise.allSettled(outputs.map((output) => output.flush()))
       state.end(done)
       share.close()
       for (const name of used) this.#indexes.release(name)
@@ -152,7 +155,7 @@ class Copy {
   }
 
   #outputs(topic: PlannedTopic, state: LaneState, signal: AbortSignal): OutputPartition[] {
-    const { producer, recovered, progress } = this.#input
+    const { producer, pump, recovered, progress } = this.#input
     const { lane } = state
     const landed = state.landed
     const cursor = state.cursor
@@ -166,11 +169,13 @@ class Copy {
         producer: producer.partition({
           topic: lane.target,
           partition,
-          epoch: known.epoch,
           ...(entry?.id !== undefined && { topicId: entry.id }),
-          ...(topic.exclusive ? { expectedBase: base } : { since: base }),
+          // Markers of transactions lie between: base offsets are not known beforehand, and epochs are the coordinator's.
+          ...(pump ? {} : { epoch: known.epoch }),
+          ...(topic.exclusive && !pump ? { expectedBase: base } : { since: base }),
         }),
         limit: this.#limit,
+        pump,
         signal,
         map: (input) => state.builder(input, i),
         landed: known,

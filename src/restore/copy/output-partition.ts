@@ -4,6 +4,7 @@ import type { MapBuilder } from '../../offsets/index.ts'
 import type { SourceRun } from '../recode/source-runs.ts'
 import type { LandedState } from '../state/journal-types.ts'
 import type { RateLimit } from './rate-limit.ts'
+import type { TransactionPump } from './transaction-pump.ts'
 
 /** A batch of the stream, ready to be sent. */
 export interface StreamBatch {
@@ -19,6 +20,8 @@ export interface StreamBatch {
 export interface OutputOptions {
   readonly producer: PartitionProducer
   readonly limit: RateLimit
+  /** Where records count only when their transaction has been committed. */
+  readonly pump: TransactionPump | undefined
   readonly signal: AbortSignal
   /** The map of one input into this partition. */
   readonly map: (input: number) => MapBuilder
@@ -109,26 +112,36 @@ export class OutputPartition {
 
   /** Sends a batch; resolves when there is room for another. Rejects when the partition has failed for good. */
   async send(batch: StreamBatch): Promise<void> {
-    const { limit, signal, onLanded } = this.#options
+    const { limit, signal, pump, onLanded } = this.#options
     const size = batch.end - batch.start
     const { runs, records } = batch
     if (!limit.unlimited) await limit.take(size, records, signal)
     else if (signal.aborted) signal.throwIfAborted()
+    if (pump) await pump.pass()
     await this.producer.send({
       buffer: batch.buffer,
       start: batch.start,
       end: batch.end,
       records,
       landed: (baseOffset) => {
-        let target = baseOffset
-        for (const run of runs) {
-          this.#note(run, target)
-          target += BigInt(run.count)
-        }
         batch.release?.()
-        onLanded(records, size, runs)
+        const note = () => {
+          let target = baseOffset
+          for (const run of runs) {
+            this.#note(run, target)
+            target += BigInt(run.count)
+          }
+          onLanded(records, size, runs)
+        }
+        if (pump) pump.stage(note)
+        else note()
       },
     })
+  }
+
+  /** Resolves when all that was sent counts. */
+  async flush(): Promise<void> {
+    await (this.#options.pump?.committed() ?? this.producer.flush())
   }
 
   #note(run: SourceRun, target: bigint): void {

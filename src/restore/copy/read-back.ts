@@ -20,6 +20,8 @@ export interface ReadBackInput {
   readonly lanes: readonly LaneState[]
   readonly topic: (target: string) => JournalTopic | undefined
   readonly settleMs: number
+  /** All was sent in transactions, and none is open any more: only what was committed counts. */
+  readonly transactions: boolean
   readonly clock: Clock
   readonly signal: AbortSignal
 }
@@ -54,8 +56,9 @@ export async function readBack(input: ReadBackInput): Promise<ReadBack> {
         places.with(1, () => reader.trueEnd(look.place, signal).catch(() => undefined), signal),
       ),
     )
+  const settleMs = input.transactions ? 0 : input.settleMs
   const before = await trueEnds()
-  await clock.sleep(input.settleMs, signal)
+  await clock.sleep(settleMs, signal)
   const after = await trueEnds()
   const found = new Map<string, (readonly LandedBatch[])[]>()
   await Promise.all(
@@ -73,13 +76,17 @@ export async function readBack(input: ReadBackInput): Promise<ReadBack> {
               recoverWith(reader, place, {
                 producerId: landed.producerId,
                 since: landed.next,
-                settleMs: settled ? 0 : input.settleMs,
+                settleMs: settled ? 0 : settleMs,
+                ...(input.transactions && { isolation: 'read_committed' as const }),
                 patience: PATIENCE,
                 signal,
               }),
             signal,
           )
-          checkRecovered(place, landed, recovered, input.topic(place.topic)?.exclusive ?? false)
+          checkRecovered(place, landed, recovered, {
+            exclusive: input.topic(place.topic)?.exclusive ?? false,
+            transactions: input.transactions,
+          })
           batches = recovered.batches
         }
       } catch (error) {
@@ -103,7 +110,7 @@ export function checkRecovered(
   place: { readonly topic: string; readonly partition: number },
   landed: LandedState,
   recovered: Recovered,
-  exclusive: boolean,
+  options: { readonly exclusive: boolean; readonly transactions?: boolean },
 ): void {
   const changed = (what: string) =>
     new TidemarkError('TARGET_CHANGED', `Partition ${place.partition} of ${place.topic} ${what}`, {
@@ -115,11 +122,13 @@ export function checkRecovered(
       `ends at offset ${recovered.logEnd}, and records up to ${landed.next} had been acknowledged`,
     )
   }
-  if (exclusive && recovered.foreign > 0) {
+  if (options.exclusive && recovered.foreign > 0) {
     throw changed(
       `was written to by others since the restore stopped: ${recovered.foreign} batches are not its own`,
     )
   }
+  // Transactions that were aborted leave holes in the sequences.
+  if (options.transactions) return
   let before: LandedBatch | undefined
   for (const batch of recovered.batches) {
     const follows = before?.epoch === batch.epoch

@@ -98,10 +98,12 @@ export function stateReport(input: ReportInput): RestoreReport {
     partitions,
     records: partitions.reduce((sum, { records }) => sum + records, 0),
     bytes: partitions.reduce((sum, { bytes }) => sum + bytes, 0),
-    failedTopics: header.topics.flatMap(({ target, failure }) =>
-      failure ? [{ topic: target, code: failure.code, message: failure.message }] : [],
-    ),
-    waitingTopics: waitingTopics(header.topics),
+    failedTopics: input.state
+      .topics()
+      .flatMap(({ target, failure }) =>
+        failure ? [{ topic: target, code: failure.code, message: failure.message }] : [],
+      ),
+    waitingTopics: waitingTopics(input.state.topics()),
     positions: input.positions,
     notices: unique([...header.notices, ...input.notices]),
     interrupted: input.interrupted,

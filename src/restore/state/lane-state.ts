@@ -118,6 +118,13 @@ export class LaneState {
     void this.cursor
   }
 
+  /** Whose batches a lane will hold that has sent nothing yet. */
+  own(producer: ProducerIdentity): void {
+    this.#landed = this.#landed.map((landed) =>
+      landed.producerId < 0n ? { ...landed, ...producer } : landed,
+    )
+  }
+
   /** The epoch that the next run of the lane sends with. */
   raiseEpoch(epoch: number): void {
     this.#landed = this.#landed.map((landed) => ({ ...landed, epoch }))

@@ -5,7 +5,7 @@ import type { JournalHeader, JournalTopic } from './journal-types.ts'
 import type { LaneState } from './lane-state.ts'
 
 /** Everything of the journal but what is put together when it is saved. */
-export type OpenHeader = Omit<JournalHeader, 'lanes' | 'updated'>
+export type OpenHeader = Omit<JournalHeader, 'lanes' | 'topics' | 'updated'>
 
 /** The journal of the restore that is running: what is known now, and making it durable. */
 export class RestoreState {
@@ -13,9 +13,12 @@ export class RestoreState {
   readonly lanes = new Map<string, LaneState>()
   readonly #writer: JournalWriter
   readonly #clock: Clock
+  readonly #topics: Map<string, JournalTopic>
+  readonly #byTarget = new Map<string, LaneState[]>()
 
-  constructor(header: OpenHeader, writer: JournalWriter, clock: Clock) {
+  constructor(header: Omit<JournalHeader, 'lanes' | 'updated'>, writer: JournalWriter, clock: Clock) {
     this.header = header
+    this.#topics = new Map(header.topics.map((topic) => [topic.target, topic]))
     this.#writer = writer
     this.#clock = clock
   }
@@ -25,21 +28,41 @@ export class RestoreState {
   }
 
   topic(target: string): JournalTopic | undefined {
-    return this.header.topics.find((topic) => topic.target === target)
+    return this.#topics.get(target)
+  }
+
+  topics(): readonly JournalTopic[] {
+    return [...this.#topics.values()]
   }
 
   updateTopic(target: string, change: Partial<JournalTopic>): void {
-    const topics = this.header.topics.map((topic) =>
-      topic.target === target ? { ...topic, ...change } : topic,
-    )
-    this.update({ topics })
+    const known = this.#topics.get(target)
+    if (known) this.#topics.set(target, { ...known, ...change })
+  }
+
+  addLane(lane: LaneState): void {
+    this.lanes.set(lane.lane.key, lane)
+    const there = this.#byTarget.get(lane.lane.target)
+    if (there) there.push(lane)
+    else this.#byTarget.set(lane.lane.target, [lane])
+  }
+
+  /** The lanes into a target topic. */
+  lanesOf(target: string): readonly LaneState[] {
+    return this.#byTarget.get(target) ?? []
+  }
+
+  /** Whether a target topic was copied completely. */
+  isWhole(target: string): boolean {
+    return this.topic(target)?.failure === undefined && this.lanesOf(target).every((lane) => lane.done)
   }
 
   /** Makes what is known now durable. */
   async save(): Promise<void> {
     const blobs: Buffer[] = []
     const lanes = [...this.lanes.values()].map((lane) => lane.snapshot(blobs))
-    await this.#writer.save({ ...this.header, lanes, updated: this.#clock.now() }, blobs)
+    const topics = this.topics()
+    await this.#writer.save({ ...this.header, topics, lanes, updated: this.#clock.now() }, blobs)
   }
 
   /** The maps of all lanes that pass the test. */
