@@ -7,7 +7,7 @@ import { divergenceVersion, fetchRequest, fetchVersions } from './fetch-request.
 import { fetchResponse } from './fetch-response.ts'
 import { walkBatches } from './fetch-walk.ts'
 import { errorFromCode } from './protocol-errors.ts'
-import type { Cluster, TopicPartition } from './types.ts'
+import type { Cluster, TopicInfo, TopicPartition } from './types.ts'
 
 export interface FetchFromOptions {
   /** @default 'read_committed' */
@@ -61,6 +61,7 @@ export class PositionReader implements AsyncDisposable {
   readonly #cluster: Cluster
   readonly #connections = new Map<number, Promise<BrokerConnection>>()
   readonly #leaders = new Map<string, Leader>()
+  readonly #asking = new Map<string, Promise<readonly TopicInfo[]>>()
   #closed = false
 
   constructor(cluster: Cluster) {
@@ -225,7 +226,7 @@ export class PositionReader implements AsyncDisposable {
     const key = keyOf(place)
     const known = this.#leaders.get(key)
     if (known) return known
-    const [topic] = await this.#cluster.topics([place.topic], signal ? { signal } : {})
+    const topic = await this.#topic(place.topic, signal)
     for (const info of topic?.partitions ?? []) {
       if (info.leader === undefined) continue
       const leader = { broker: info.leader, epoch: info.leaderEpoch, topicId: topic?.id }
@@ -239,6 +240,19 @@ export class PositionReader implements AsyncDisposable {
       ...place,
       retriable: exists === true,
     })
+  }
+
+  /** Many positions of a topic that are asked for together share one metadata request. */
+  async #topic(name: string, signal: AbortSignal | undefined): Promise<TopicInfo | undefined> {
+    let asking = this.#asking.get(name)
+    if (!asking) {
+      asking = this.#cluster.topics([name]).finally(() => this.#asking.delete(name))
+      this.#asking.set(name, asking)
+      asking.catch(() => {})
+    }
+    const topics = await asking
+    signal?.throwIfAborted()
+    return topics[0]
   }
 
   async #connection(broker: number): Promise<BrokerConnection> {

@@ -102,8 +102,3 @@ function malformed(reason: string): TidemarkError {
 export function uuidKey(text: string): string {
   return text.replaceAll('-', '').toLowerCase()
 }
-
-/** A topic id as text with hyphens, from 32 hexadecimal digits. */
-export function uuidText(key: string): string {
-  return `${key.slice(0, 8)}-${key.slice(8, 12)}-${key.slice(12, 16)}-${key.slice(16, 20)}-${key.slice(20)}`
-}

@@ -3,6 +3,12 @@ import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isTidemarkError } from '../../src/base/index.ts'
+import { doChores } from '../../src/kafka/fetch-chores.ts'
+import { epochEnds, localLogStart } from '../../src/kafka/fetch-epochs.ts'
+import { patienceForEmpties } from '../../src/kafka/fetch-judge.ts'
+import { LaneBook, type LaneHost } from '../../src/kafka/fetch-lane-book.ts'
+import { FetchMemory } from '../../src/kafka/fetch-memory.ts'
+import { FetchPartition } from '../../src/kafka/fetch-partition.ts'
 import {
   type Cluster,
   connectCluster,
@@ -140,16 +146,56 @@ test('committed transactions are read, aborted ones are listed with each respons
   for (const producer of [plain, a, b]) await producer.close()
 })
 
-test('holes of compaction and a tail that was compacted away do not keep the end from being found', async () => {
-  const topic = await makeTopic('compacted', 1, {
-    'cleanup.policy': 'compact',
-    'segment.bytes': '1048576',
-    'segment.ms': '100',
-    'min.cleanable.dirty.ratio': '0.01',
-    'min.compaction.lag.ms': '0',
-    'delete.retention.ms': '0',
-    'max.compaction.lag.ms': '200',
-  })
+const eagerCleaning = {
+  'cleanup.policy': 'compact',
+  'segment.bytes': '1048576',
+  'segment.ms': '100',
+  'min.cleanable.dirty.ratio': '0.01',
+  'min.compaction.lag.ms': '0',
+  'delete.retention.ms': '0',
+  'max.compaction.lag.ms': '200',
+}
+
+async function cleanedUntil(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 60_000
+  while (!(await condition())) {
+    assert.ok(Date.now() < deadline, `the cleaner did not get there: ${what}`)
+    await delay(500)
+  }
+}
+
+/** What the chores of a lane make of a partition that has been empty too often. */
+async function lookBeyond(topic: string, from: bigint, stop: bigint): Promise<string[]> {
+  const found: string[] = []
+  const host: LaneHost = {
+    memory: new FetchMemory(8 << 20, 1 << 20),
+    committed: true,
+    maxBytes: 1 << 20,
+    maxWait: 100,
+    maxPartitions: 10,
+    rack: '',
+    signal: AbortSignal.timeout(30_000),
+    connect: (broker) => cluster.connect(broker),
+    deliver: (_, what) => found.push('type' in what ? what.type : 'batches'),
+    doubt: (_, doubt) => found.push(doubt),
+    place: () => found.push('place'),
+    lost: (_, error) => found.push(error.message),
+    finished: () => found.push('finished'),
+  }
+  const book = new LaneBook(1, host)
+  book.connection = await cluster.connect(1)
+  book.version = 12
+  const partition = new FetchPartition({ ...(await only(topic)), from, stop })
+  partition.empties = patienceForEmpties
+  book.add(partition)
+  while (book.chores.size > 0) await doChores(book, host.deliver)
+  book.closeConnection()
+  assert.equal(host.memory.used, 0)
+  return found
+}
+
+test('holes of compaction are passed over, and a last stretch that was compacted away is reported as such', async () => {
+  const topic = await makeTopic('compacted', 1, eagerCleaning)
   const settings = { 'bootstrap.servers': brokers.bootstrap, 'enable.idempotence': 'false', 'linger.ms': '0' }
   const producer = await java.producer(settings)
   for (let round = 0; round < 30; round++) {
@@ -160,35 +206,59 @@ test('holes of compaction and a tail that was compacted away do not keep the end
   }
   const before = await only(topic)
   assert.equal(before.stop, 300n)
-  const deadline = Date.now() + 60_000
+  const offsets = async () => (await java.read(brokers.bootstrap, topic, 0)).map((r) => r.offset)
   // Each further segment lets the cleaner at the one before; the same keys make all older records superfluous.
-  for (let seen = 300; seen > 40; ) {
-    assert.ok(Date.now() < deadline, `the cleaner did not run: ${seen} records are left`)
+  await cleanedUntil('all old records gone', async () => {
     for (let key = 0; key < 10; key++) producer.send({ topic, partition: 0, key: `k${key}`, value: 'new' })
     await producer.flush()
-    await delay(1000)
-    seen = (await java.read(brokers.bootstrap, topic, 0)).length
-  }
+    return (await offsets()).every((offset) => offset >= 300n)
+  })
   await producer.close()
-  const expected = (await java.read(brokers.bootstrap, topic, 0)).map((r) => r.offset)
   const whole = await fetchAll(cluster, [await only(topic)])
   assert.deepEqual(
     whole.records(topic, 0).map((r) => r.offset),
-    expected,
+    await offsets(),
   )
-  // The stop of before lies in what is now a hole: the rest up to it is reported as compacted.
-  const bounded = await fetchAll(cluster, [before])
-  assert.deepEqual(
-    bounded.records(topic, 0).map((r) => r.offset),
-    expected.filter((offset) => offset < 300n),
-  )
-  const events = bounded.eventsOf(topic, 0)
-  const done = events.at(-1)
-  assert.ok(done?.type === 'done' && done.nextOffset === 300n)
-  const compacted = events.find((event) => event.type === 'compacted')
-  if (expected.every((offset) => offset >= 300n)) {
-    assert.deepEqual(compacted && [compacted.from, compacted.to], [0n, 300n])
+  const bounded = await fetchAll(cluster, [{ ...before, lastFetchedEpoch: 0 }])
+  assert.deepEqual(bounded.values(topic, 0), [])
+  const [compacted, done] = bounded.eventsOf(topic, 0)
+  assert.ok(compacted?.type === 'compacted' && compacted.from === 0n && compacted.to === 300n)
+  assert.ok(done?.type === 'done' && done.nextOffset === 300n && done.leaderEpoch === 0)
+  assert.deepEqual(await lookBeyond(topic, 0n, 300n), ['compacted', 'done', 'finished'])
+})
+
+test('a look beyond a hole finds what comes next: data, the stop, or an open transaction', async () => {
+  const topic = await makeTopic('looked')
+  await write(topic, 0, numbered(10))
+  const open = await java.producer({
+    'bootstrap.servers': brokers.bootstrap,
+    'transactional.id': `open-${topic}`,
+  })
+  await open.begin()
+  open.send({ topic, partition: 0, value: 'undecided' })
+  await open.flush()
+  assert.deepEqual(await lookBeyond(topic, 4n, 10n), [], 'there is data: it is fetched after all')
+  assert.deepEqual(await lookBeyond(topic, 10n, 11n), ['held'])
+  await open.abort()
+  await open.close()
+})
+
+test('a leader tells where an epoch ends, in every version, and where its own disks begin', async () => {
+  const topic = await makeTopic('epochs')
+  await write(topic, 0, numbered(10))
+  const place = { topic, partition: 0 }
+  for (const version of [2, 3, 4]) {
+    const versionCeiling = new Map([[23, version]])
+    await using old = await connectCluster({ bootstrap: [brokers.bootstrap] }, { versionCeiling })
+    await using connection = await old.connect(1)
+    const ask = (epoch: number) => epochEnds(connection, [{ ...place, leaderEpoch: 0, epoch }])
+    assert.deepEqual(await ask(0), [{ ...place, error: 0, epoch: 0, endOffset: 10n }])
+    assert.deepEqual(await ask(5), [{ ...place, error: 0, epoch: -1, endOffset: -1n }])
   }
+  await using connection = await cluster.connect(1)
+  assert.equal(await localLogStart(connection, place), 0n)
+  await cluster.deleteRecords([{ ...place, offset: 4n }])
+  assert.equal(await localLogStart(connection, place), 4n)
 })
 
 test('what retention has taken is a gap with exact bounds, never beyond the stop', async () => {
