@@ -1,5 +1,13 @@
 import { promisify } from 'node:util'
-import { constants, gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib'
+import {
+  constants,
+  gunzip,
+  gzip,
+  zstdCompress,
+  zstdCompressSync,
+  zstdDecompress,
+  zstdDecompressSync,
+} from 'node:zlib'
 import { compressFrame, decompressFrame } from 'lz4-napi'
 import type { ChunkCodec } from './model.ts'
 
@@ -11,6 +19,9 @@ const zstdDecompressAsync = promisify(zstdDecompress)
 /** Room beyond the expected size: with none left the library would allocate as much again to find that it was the end. */
 const spare = 64
 
+/** Up to this size the way to another thread and back costs several times what the work does. */
+const worthAThread = 16 * 1024
+
 /** Compresses into one frame or member, in the thread pool. `level` as the codec understands it; lz4 has none. */
 export async function compress(
   codec: Exclude<ChunkCodec, 'none'>,
@@ -18,12 +29,15 @@ export async function compress(
   level: number | undefined,
 ): Promise<Buffer> {
   switch (codec) {
-    case 'zstd':
-      return await zstdCompressAsync(bytes, {
+    case 'zstd': {
+      const options = {
         pledgedSrcSize: bytes.length,
         chunkSize: bytes.length + (bytes.length >> 8) + 1024,
         params: { [constants.ZSTD_c_compressionLevel]: level ?? 3 },
-      })
+      }
+      if (bytes.length <= worthAThread) return zstdCompressSync(bytes, options)
+      return await zstdCompressAsync(bytes, options)
+    }
     case 'gzip':
       return await gzipAsync(bytes, {
         chunkSize: bytes.length + (bytes.length >> 8) + 1024,
@@ -53,6 +67,7 @@ async function expand(
   const limits = { chunkSize: rawLength + spare, maxOutputLength: Math.max(1, rawLength) }
   switch (codec) {
     case 'zstd':
+      if (rawLength <= worthAThread) return zstdDecompressSync(stored, limits)
       return await zstdDecompressAsync(stored, limits)
     case 'gzip':
       return await gunzipAsync(stored, limits)

@@ -14,6 +14,8 @@ import type { BackupPlace } from './place.ts'
 const packSize = 8 * 1024 * 1024
 /** When no more objects may be opened, chunks up to this size go into packs rather than pushing another object out. */
 const packAtLimit = 4 * 1024 * 1024
+/** Codec `auto` leaves smaller chunks as they are: a frame saves next to nothing. */
+const worthCompressing = 512
 /** Objects closed at the same time by a commit. */
 const closingAtOnce = 16
 
@@ -123,7 +125,7 @@ export class Shipment {
   #codec(input: ChunkInput): ChunkCodec {
     const { codec } = this.#context
     if (codec !== 'auto') return codec
-    return input.compressed ? 'none' : 'zstd'
+    return input.compressed || input.bytes.length < worthCompressing ? 'none' : 'zstd'
   }
 
   async #stored(input: ChunkInput, codec: ChunkCodec): Promise<Buffer> {

@@ -50,9 +50,11 @@ test('a backup of format version 1 can be continued', async () => {
   assert.equal((await validateBackup(copy, 'golden', { deep: true })).errors, 0)
 })
 
-test('the archive that is written today says the same', async () => {
+test('the archive that is written today says the same, whatever it chooses to compress', async () => {
   const store = new MemoryStore()
   await writeGolden(store)
   await using reader = await openBackup(store, 'golden')
-  assert.deepEqual(await readAll(reader), await expected())
+  const plain = (all: unknown) =>
+    JSON.parse(JSON.stringify(all).replaceAll(/ \((none|zstd|lz4|gzip)\)"/g, '"'))
+  assert.deepEqual(plain(await readAll(reader)), plain(await expected()))
 })
