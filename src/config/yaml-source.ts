@@ -16,7 +16,7 @@ export interface YamlSource {
 }
 
 /** Values in a document, aliases counted each time: more is not a configuration but an attack or an accident. */
-const largest = 200_000
+const largest = 50_000
 
 /**
  * Parses YAML 1.2 (and so JSON), with anchors and merge keys, and expands `${…}` in every scalar and key. Expansion happens
