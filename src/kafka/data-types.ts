@@ -147,8 +147,8 @@ export interface ProducerOptions {
   /** Bytes of batches in one request; a larger batch goes alone. @default 4 MiB */
   readonly requestBytes?: number
   /**
-   * Called when a partition has used up the epochs of its producer id: makes a new identity, durable where a later recovery must
-   * know of it. @default a new producer id of the cluster
+   * Called when a partition has used up the 32767 epochs of its producer id: makes a new identity, durable where a later
+   * recovery must know of it. Without it, such a partition fails.
    */
   readonly renew?: (partition: TopicPartition) => Promise<ProducerIdentity>
 }

@@ -55,7 +55,8 @@ export class LeaderFinder<Item extends TopicPartition> {
   }
 
   async #rest(): Promise<void> {
-    const next = Math.min(...this.#waiting.values())
+    let next = Number.POSITIVE_INFINITY
+    for (const at of this.#waiting.values()) next = Math.min(next, at)
     await new Promise<void>((resolve) => {
       const pause = next - systemClock.monotonic()
       const timer = Number.isFinite(next) ? setTimeout(resolve, Math.max(1, pause)) : undefined

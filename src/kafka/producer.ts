@@ -136,7 +136,10 @@ export class Producer implements AsyncDisposable {
     invariant(!this.#open, 'a transaction is open already')
     if (this.#broken) throw this.#broken
     this.#open = true
-    for (const partition of this.#partitions.values()) partition.unlist()
+    for (const partition of this.#partitions.values()) {
+      partition.unlist()
+      this.#ready(partition)
+    }
   }
 
   /** Adds partitions to the open transaction with one request; otherwise each is added when its first batch is sent. */
@@ -213,7 +216,8 @@ export class Producer implements AsyncDisposable {
 
   #ready(partition: ProducePartition): void {
     if (this.#coordinator && !partition.enlisted) {
-      if (!partition.waiting || partition.failure) return
+      // What is sent outside a transaction waits for the next one.
+      if (!this.#open || !partition.waiting || partition.failure) return
       this.#toEnlist.add(partition)
       if (!this.#enlisting) this.#watch(this.#enlistWaiting())
       return
@@ -307,8 +311,14 @@ export class Producer implements AsyncDisposable {
 
   async #nextIdentity(partition: ProducePartition): Promise<ProducerIdentity> {
     if (partition.epoch < lastEpoch) return { producerId: partition.producerId, epoch: partition.epoch + 1 }
-    const renew = this.#options.renew ?? (() => this.#cluster.initProducerId())
-    return await renew({ topic: partition.topic, partition: partition.partition })
+    const { renew } = this.#options
+    const place = { topic: partition.topic, partition: partition.partition }
+    if (renew) return await renew(place)
+    throw new TidemarkError(
+      'BROKER_ERROR',
+      `Writing to partition ${place.partition} of topic ${JSON.stringify(place.topic)} was interrupted too often: the epochs of producer id ${partition.producerId} are used up`,
+      { details: place, hint: 'Run it again, with a new producer id.' },
+    )
   }
 
   /** The lane's connection has failed. Partitions with requests on it are troubled; the others only need another lane. */
