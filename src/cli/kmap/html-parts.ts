@@ -21,7 +21,7 @@ header p { margin: 4px 0 0; color: var(--soft); overflow-wrap: anywhere; }
 code { font: 0.92em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 small { color: var(--soft); }
 section { margin: 24px 0; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); gap: 12px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(132px, 1fr)); gap: 12px; }
 .card { background: var(--paper); border: 1px solid var(--line); border-radius: 8px; padding: 12px 16px; }
 .card b { display: block; font-size: 24px; line-height: 1.25; font-variant-numeric: tabular-nums; }
 .card span { color: var(--soft); }
@@ -47,7 +47,9 @@ th[aria-sort=ascending] button::after { content: " \\2191"; }
 th[aria-sort=descending] button::after { content: " \\2193"; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .none { color: var(--soft); }
-td:first-child { overflow-wrap: anywhere; min-width: 60px; }
+td { min-width: 96px; }
+td.number { min-width: 0; }
+td:first-child:not(.number) { overflow-wrap: anywhere; min-width: 140px; }
 td ul { margin: 0; padding: 0; list-style: none; }
 summary { cursor: pointer; }
 .badge { display: inline-block; border-radius: 10px; padding: 0 9px; font-size: 13px; white-space: nowrap; }

@@ -39,20 +39,27 @@ function cards(report: ClusterReport): string {
   const offline = sum((topic) => topic.offline)
   const lag = groups.reduce((total, group) => total + lagOf(group), 0n)
   const records = topics.reduce((total, { messages }) => total + messages, 0n)
-  const items: readonly (readonly [label: string, value: string, kind?: string])[] = [
-    ['Brokers', countText(brokers.length)],
-    ['Topics', countText(topics.length)],
-    ['Partitions', countText(sum(({ partitions }) => partitions))],
-    ['Records', countText(records)],
-    ['Consumer groups', countText(groups.length)],
-    ['Records behind', countText(lag)],
-    ['Under-replicated', countText(under), under > 0 ? 'bad' : 'good'],
-    ...(offline > 0 ? [['Without leader', countText(offline), 'bad'] as const] : []),
+  const items: readonly (readonly [label: string, value: number | bigint, kind?: string])[] = [
+    ['Brokers', brokers.length],
+    ['Topics', topics.length],
+    ['Partitions', sum(({ partitions }) => partitions)],
+    ['Records', records],
+    ['Groups', groups.length],
+    ['Records behind', lag],
+    ['Under-replicated', under, under > 0 ? 'bad' : 'good'],
+    ...(offline > 0 ? [['Without leader', offline, 'bad'] as const] : []),
   ]
   const shown = items.map(
-    ([label, value, kind = '']) => `<div class="card ${kind}"><b>${value}</b><span>${label}</span></div>`,
+    ([label, value, kind = '']) =>
+      `<div class="card ${kind}" title="${countText(value)}"><b>${short(value)}</b><span>${label}</span></div>`,
   )
   return `<section class="cards">${shown.join('')}</section>`
+}
+
+/** `340.7M` where a number is too long for a card. */
+function short(value: number | bigint): string {
+  if (value < 10_000_000) return countText(value)
+  return value.toLocaleString('en-US', { notation: 'compact', maximumFractionDigits: 1 })
 }
 
 function warnings(report: ClusterReport): string {

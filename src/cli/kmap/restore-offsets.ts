@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { TidemarkError } from '../../base/index.ts'
+import { isTidemarkError, TidemarkError } from '../../base/index.ts'
 import type { Cluster } from '../../kafka/index.ts'
 import type { FileStrategy, OffsetsFile, Plan, RangePolicy, TargetState } from '../../offsets/index.ts'
 import { plural } from '../render/quantities.ts'
@@ -95,7 +95,7 @@ async function apply(plan: Plan, cluster: Cluster, flags: Flags, session: Sessio
   const place = flags.text('snapshot-path') ?? resolve('offset-snapshots')
   await using store = flags.has('no-snapshot') ? undefined : await openStore(place, { telemetry, signal })
   const snapshot = store ? { store, prefix: '', description: `before ${plan.origin.type} restore` } : 'none'
-  const report = await applyPlan(plan, cluster, { ...options, snapshot })
+  const report = await applyPlan(plan, cluster, { ...options, snapshot }).catch(withFlags)
   session.out.write(reports.outcomeText(report))
   if (report.snapshotId !== undefined) session.log('info', `The snapshot is in ${store?.url}`)
   const file = flags.text('restore-report')
@@ -104,6 +104,16 @@ async function apply(plan: Plan, cluster: Cluster, flags: Flags, session: Sessio
     await writeTextFile(file, [jsonText(reports.outcomeObject(report))])
   }
   session.status = reports.outcomeStatus(report) || passedOver(plan, session)
+}
+
+/** The same error, with the flags of this command in its hint. */
+function withFlags(error: unknown): never {
+  if (!isTidemarkError(error, 'OFFSET_OUT_OF_RANGE')) throw error
+  throw new TidemarkError(error.code, error.message, {
+    details: error.details,
+    cause: error,
+    hint: '-dry-run shows them all. -out-of-range clamp moves them to the near end, skip leaves them; -by-timestamp and -to-datetime go by time.',
+  })
 }
 
 /** A position that could not be set at all leaves the job partly done. */
