@@ -76,8 +76,8 @@ export function decodeCommit(bytes: Buffer, number: number, backupId: string): S
 }
 
 export function encodeWriter(writer: WriterEntry): Readonly<Record<string, unknown>> {
-  const { runId, host, pid, space, started, software } = writer
-  return { run_id: runId, host, pid, space, started, software }
+  const { runId, host, pid, space, birth, started, software } = writer
+  return { run_id: runId, host, pid, space, birth, started, software }
 }
 
 export function decodeWriter(fields: Fields): WriterEntry {
@@ -88,6 +88,7 @@ export function decodeWriter(fields: Fields): WriterEntry {
     host: fields.text('host'),
     pid: fields.count('pid'),
     space: fields.text('space'),
+    birth: fields.text('birth'),
     started: fields.count('started'),
     software: fields.text('software'),
   }

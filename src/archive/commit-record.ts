@@ -7,6 +7,8 @@ export interface WriterEntry {
   readonly pid: number
   /** Names the set of processes in which the pid means something; empty when unknown. */
   readonly space: string
+  /** When the process began, as its kernel counts it: tells it from a later one of the same pid. Empty when unknown. */
+  readonly birth: string
   /** Ms since the epoch. */
   readonly started: number
   readonly software: string

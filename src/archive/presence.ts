@@ -4,7 +4,7 @@ import { damaged } from './damaged.ts'
 import { readBeats } from './head.ts'
 import { keys } from './keys.ts'
 import type { BackupPlace } from './place.ts'
-import { isGone } from './process-space.ts'
+import { birthOf } from './process-space.ts'
 import { encodeBeat, type WriterBeat } from './writer-entry.ts'
 
 /** Ms between two beats. */
@@ -134,7 +134,7 @@ export class Presence implements AsyncDisposable {
 
   #isDead({ state, writer, beat }: WriterBeat): boolean {
     if (state === 'ended') return true
-    if (this.#isTellable({ writer })) return isGone(writer.pid, writer.started)
+    if (this.#isTellable({ writer })) return birthOf(writer.pid) !== writer.birth
     return this.#context.clock.now() - beat > staleAfter
   }
 

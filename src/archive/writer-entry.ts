@@ -5,7 +5,7 @@ import type { WriterEntry } from './commit-record.ts'
 import { damaged } from './damaged.ts'
 import { checkBackupId } from './identity.ts'
 import { keys } from './keys.ts'
-import { processSpace } from './process-space.ts'
+import { birthOf, processSpace } from './process-space.ts'
 import { formatVersion, openJson, sealJson } from './sealed-json.ts'
 
 const kind = 'tidemark-writer'
@@ -24,7 +24,9 @@ export interface WriterBeat {
 
 /** This process as the writer of a run. */
 export function thisWriter(runId: string, started: number): WriterEntry {
-  return { runId, host: hostname(), pid: process.pid, space: processSpace(), started, software: software() }
+  const { pid } = process
+  const birth = birthOf(pid) ?? ''
+  return { runId, host: hostname(), pid, space: processSpace(), birth, started, software: software() }
 }
 
 /** Name and version of this program. */

@@ -8,7 +8,7 @@ import { FilesystemStore } from '../../src/storage/filesystem.ts'
 import { batchBytes } from '../support/archive-data.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
-const program = new URL('../support/archive-writer-process.ts', import.meta.url).pathname
+const program = new URL('../support/archive-writer-program.ts', import.meta.url).pathname
 const end = 2400
 
 function start(folder: string): ChildProcess {

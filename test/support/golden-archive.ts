@@ -27,8 +27,9 @@ export async function writeGolden(store: ObjectStore): Promise<void> {
     )
     const at = writer.states.find(({ topicId }) => topicId === orders.topicId)?.next ?? 100n
     const far = writer.states.find(({ topic }) => topic === legacy.topic)?.next ?? 9_007_199_254_740_990n
-    await writer.write(chunkOf(orders, batchBytes(orders, at, [2, 1])))
-    await writer.write(chunkOf(orders, batchBytes(orders, at + 6n, [2])))
+    const size = { valueBytes: codec === 'auto' ? 300 : 0 }
+    await writer.write(chunkOf(orders, batchBytes(orders, at, [2, 1], size)))
+    await writer.write(chunkOf(orders, batchBytes(orders, at + 6n, [2], size)))
     await writer.write(chunkOf(legacy, batchBytes(legacy, far, [2])))
     const gap = { from: at + 3n, to: at + 5n, reason: 'retention', found: 1_700_000_000_000 } as const
     await writer.commit({

@@ -83,8 +83,8 @@ test('an ended run, a run whose process is gone and a run that has been silent f
     { state: 'ended' as const },
     { age: 120_000 },
     { writer: { ...thisWriter('20200101T000000Z-aaaaaaaaaaaa', 1000), pid: 2 ** 22 + 1 } },
-    // The process number is alive, but that process was started after the run.
-    { writer: { ...thisWriter('20200101T000000Z-aaaaaaaaaaaa', 1000) } },
+    // The process number is alive, but it is another process now.
+    { writer: { ...thisWriter('20200101T000000Z-aaaaaaaaaaaa', 1000), birth: '1' } },
   ]) {
     const store = new MemoryStore()
     await leaveEntry(store, beat)

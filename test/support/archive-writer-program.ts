@@ -1,5 +1,5 @@
 /**
- * `archive-writer-process.ts FOLDER END`: a run of a backup in the small, to be killed. Goes on where the backup stands and
+ * `archive-writer-program.ts FOLDER END`: a run of a backup in the small, to be killed. Goes on where the backup stands and
  * copies six partitions up to the offset END, with commits and checkpoints all the time.
  */
 import { openBackupWriter } from '../../src/archive/index.ts'
