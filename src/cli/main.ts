@@ -13,11 +13,17 @@
  *
  * Not promised: the wording of texts for people. The fields of `-o json`, flags, codes and exit statuses stay.
  */
+import { reportError } from './report-error.ts'
 import { runCommandLine } from './run.ts'
 import { Session } from './session.ts'
 
 const session = new Session((status) => process.exit(status))
 session.interruption.listen()
+// A defect outside of any awaited call still ends with an error that can be read, and with a status.
+process.on('uncaughtException', (error) => {
+  const status = reportError(error, session)
+  void session.err.flushed().finally(() => process.exit(status))
+})
 const status = await runCommandLine(process.argv.slice(2), session)
 await Promise.all([session.out.flushed(), session.err.flushed()])
 // Whatever still lingers in the event loop.

@@ -1,4 +1,3 @@
-import { commands } from './command-table.ts'
 import { buildProgram, isCommanderError, usageOutcome } from './program.ts'
 import { reportError } from './report-error.ts'
 import type { Session } from './session.ts'
@@ -32,6 +31,3 @@ function wantsJson(argv: readonly string[]): boolean {
     return /^(-o=?json|-f=?json|--format=json)$/.test(flag)
   })
 }
-
-/** Names of all commands: for completion and documentation. */
-export const commandNames: readonly string[] = commands.map((command) => command.name)

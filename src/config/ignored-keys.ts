@@ -12,7 +12,7 @@ export function ignoredKeys(schema: z.core.$ZodType, value: unknown, path: Path 
   const inner = unwrapped(schema)
   if (!(inner instanceof z.ZodObject) || typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([key, entry]) => {
-    const property = inner.shape[key]
+    const property = Object.hasOwn(inner.shape, key) ? inner.shape[key] : undefined
     if (property === undefined || entry === undefined) return []
     const reason = z.globalRegistry.get(property)?.ignored
     const at = [...path, key]

@@ -15,7 +15,6 @@
  * by the jobs. No secret is ever part of a message.
  */
 export { clientPropertiesKey } from './client-properties-override.ts'
-export { hasExpansion } from './expand.ts'
 export type { ConfigNote } from './ignored-keys.ts'
 export {
   type CheckedConfig,

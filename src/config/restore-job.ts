@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { ClusterOptions } from '../kafka/index.ts'
 import type { RestoreJob, TimeWindow } from '../restore/index.ts'
 import { checkPatterns } from './backup-job.ts'
@@ -68,7 +69,7 @@ export function restoreJob(
     dryRunCheckObjects: section.dry_run_check_segments,
     settleMs: section.settle_ms,
     memory: section.memory,
-    stateFolder: section.state_folder,
+    stateFolder: section.state_folder === undefined ? undefined : resolve(section.state_folder),
     groups: selectedGroups(section, context),
   }
 }

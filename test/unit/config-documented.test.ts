@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { configJsonSchema } from '../../src/config/index.ts'
+import { checkConfig, configJsonSchema } from '../../src/config/index.ts'
+import { tempFolder } from '../support/temp-folder.ts'
 
 const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'config.md'), 'utf8')
 
@@ -68,4 +69,24 @@ test('the JSON Schema is plain JSON and refuses unknown keys', () => {
   const schema = JSON.parse(JSON.stringify(configJsonSchema())) as Schema
   assert.equal(schema.$schema, 'https://json-schema.org/draft/2020-12/schema')
   assert.equal(schema.additionalProperties, false)
+})
+
+test('the files that README and documents show are right as they stand', async () => {
+  await using folder = await tempFolder('examples')
+  const root = join(import.meta.dirname, '..', '..')
+  let checked = 0
+  for (const name of ['README.md', 'docs/config.md', 'docs/cli.md', 'docs/offsets.md', 'docs/restore.md']) {
+    const text = await readFile(join(root, name), 'utf8')
+    for (const [, block = ''] of text.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)) {
+      if (!/^mode:/m.test(block)) continue
+      const file = join(folder.path, `${checked}.yaml`)
+      await writeFile(file, block)
+      const sources = { env: { DR_SERVERS: 'kafka-dr:9092' }, readText: () => 'secret' }
+      const { problems, config } = checkConfig({ file, sources, needs: 'by-mode' })
+      assert.deepEqual(problems, [], `${name}:\n${block}`)
+      assert.deepEqual(config.notes, [], `${name}:\n${block}`)
+      checked++
+    }
+  }
+  assert.ok(checked >= 4, 'examples were found')
 })

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { type ArchiveFlags, addArchiveFlags, archiveOf } from '../flags/archive-flags.ts'
 import { addClusterFlags, type ClusterFlags, clusterOverrides } from '../flags/cluster-flags.ts'
+import { folderOf } from '../flags/folder.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
 import { required } from '../flags/required.ts'
 import { addMappingFlags, addRestoreFlags, type RestoreFlags } from '../flags/restore-flags.ts'
@@ -85,7 +86,7 @@ async function runFinish(restoreId: string | undefined, flags: FinishFlags, sess
   const target = required(config.target, '--bootstrap-servers')
   const { finishRestore } = await import('../../restore/index.ts')
   const reports = await import('../reports/finish-report.ts')
-  const stateFolder = flags.stateFolder ?? config.restore?.stateFolder
+  const stateFolder = folderOf(flags.stateFolder) ?? config.restore?.stateFolder
   const report = await withJobContext(session, spec, (context) =>
     finishRestore({ backupId, target, restoreId, stateFolder }, context),
   )

@@ -3,6 +3,7 @@ import type { Override } from '../../config/index.ts'
 import { type ArchiveFlags, addArchiveFlags, archiveOf } from '../flags/archive-flags.ts'
 import { addClusterFlags, type ClusterFlags, clusterOverrides } from '../flags/cluster-flags.ts'
 import { countOf } from '../flags/count.ts'
+import { folderOf } from '../flags/folder.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
 import { required } from '../flags/required.ts'
 import { collect, mappingOf } from '../flags/restore-flags.ts'
@@ -63,7 +64,7 @@ async function run(flags: Flags, session: Session): Promise<void> {
         backupId,
         target,
         restoreId: flags.restoreId ?? restore?.restoreId,
-        stateFolder: flags.stateFolder ?? restore?.stateFolder,
+        stateFolder: folderOf(flags.stateFolder) ?? restore?.stateFolder,
         include: restore?.include ?? [],
         exclude: restore?.exclude ?? [],
         topicRules: restore?.topicRules ?? [],

@@ -5,6 +5,7 @@ import type { MissingPolicy, RangePolicy } from '../../offsets/index.ts'
 import type { ResetOptions } from '../reset-plan.ts'
 import { type ArchiveFlags, addArchiveFlags } from './archive-flags.ts'
 import { addClusterFlags, type ClusterFlags, clusterOverrides } from './cluster-flags.ts'
+import { folderOf } from './folder.ts'
 
 export interface ResetFlags extends ArchiveFlags, ClusterFlags {
   readonly groups?: string
@@ -80,7 +81,7 @@ export function resetOptions(flags: ResetFlags, backupId: string, config: Config
     groups: names === undefined ? { type: 'all' } : { type: 'named', names },
     restoreId: flags.restoreId ?? restore?.restoreId,
     mappingFile: offsetReset.mapping_file,
-    stateFolder: flags.stateFolder ?? restore?.stateFolder,
+    stateFolder: folderOf(flags.stateFolder) ?? restore?.stateFolder,
     sourceCluster: offsetReset.source_cluster,
     missing: flags.missing,
     outOfRange: flags.outOfRange,
