@@ -13,6 +13,7 @@ import {
 } from '../../src/archive/index.ts'
 import { isTidemarkError } from '../../src/base/index.ts'
 import { MemoryStore } from '../../src/storage/memory.ts'
+import type { Bytes } from '../../src/storage/store.ts'
 import { accountOf, batchBytes, chunkOf, describedTopic, writerContext } from '../support/archive-data.ts'
 
 const source = { sourceClusterId: 'cluster-a', sourceName: 'prod' }
@@ -150,6 +151,46 @@ test('small chunks of many partitions share a pack; large ones have objects of t
   const objects = keys.filter((key) => key.includes('/topics/orders/99/'))
   assert.equal(objects.length, 2)
   assert.match(objects[0] ?? '', /\/99\/00000000000000000000\.\d{8}T\d{6}Z-[0-9a-f]{12}-\d{6}\.log$/)
+  assert.deepEqual(await findings(store), [])
+})
+
+test('however many partitions are written at once, few objects are open, and all chunks arrive', async () => {
+  let open_ = 0
+  let most = 0
+  const store = new (class extends MemoryStore {
+    override async create(key: string) {
+      const writer = await super.create(key)
+      most = Math.max(most, ++open_)
+      return {
+        get size() {
+          return writer.size
+        },
+        write: (bytes: Bytes) => writer.write(bytes),
+        close: async () => {
+          await writer.close()
+          open_--
+        },
+        abort: () => writer.abort(),
+      }
+    }
+  })()
+  await using writer = await open(store, { codec: 'none', packBelow: 1 })
+  const accounts = []
+  const writes = []
+  for (let p = 0; p < 300; p++) {
+    const name = { ...orders, partition: p }
+    // Every tenth is too large for being packed when no more objects may be opened.
+    const size = p % 10 === 0 ? 4_500_000 : 500
+    for (const from of [0n, 2n]) {
+      writes.push(writer.write(chunkOf(name, batchBytes(name, from, [2], { valueBytes: size / 2 }))))
+    }
+    accounts.push(accountOf(name, 0n, 4n))
+  }
+  await Promise.all(writes)
+  const made = await writer.commit({ accounts })
+  assert.equal(made.chunks, 600)
+  assert.ok(most <= 66, `${most} objects were open`)
+  assert.equal(open_, 0)
   assert.deepEqual(await findings(store), [])
 })
 
