@@ -144,9 +144,10 @@ test('what a read-back finds must be a prefix in order; anything else stops the 
     baseSequence,
   })
   const check = (batches: ReturnType<typeof batch>[], foreign = 0, exclusive = true, logEnd = 99n) =>
-    checkRecovered(place, landed, { batches, foreign, logEnd }, exclusive)
+    checkRecovered(place, landed, { batches, foreign, logEnd }, { exclusive })
   check([batch(10, 5, 3, 40), batch(15, 5, 3, 45), batch(20, 1, 4, 0)])
   check([batch(10, 5, 3, 0x7fff_fffe), batch(15, 5, 3, 3)])
+  check([batch(10, 5, 1, 40), batch(15, 5, 3, 0)])
   check([], 3, false)
   const refused = (run: () => void) =>
     assert.throws(run, (error: unknown) => isTidemarkError(error, 'TARGET_CHANGED'))

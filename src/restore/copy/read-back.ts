@@ -133,7 +133,8 @@ export function checkRecovered(
   for (const batch of recovered.batches) {
     const follows = before?.epoch === batch.epoch
     const expected = follows && before ? (before.baseSequence + before.records) & 0x7fff_ffff : 0
-    const mayStartAnywhere = before === undefined && batch.epoch === landed.epoch
+    // The journal may know of a higher epoch than that of the last batches before its end.
+    const mayStartAnywhere = before === undefined && batch.epoch <= landed.epoch
     const inOrder = before === undefined || batch.epoch >= before.epoch
     if (!inOrder || (!mayStartAnywhere && batch.baseSequence !== expected)) {
       throw changed(`holds a batch of this restore at offset ${batch.baseOffset} out of its order`)

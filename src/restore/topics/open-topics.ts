@@ -96,7 +96,7 @@ async function adopt(
   there: ReadonlyMap<string, TopicInfo>,
   signal: AbortSignal,
 ): Promise<void> {
-  const found = journal.filter((entry) => entry.created && entry.id === undefined && there.has(entry.target))
+  const found = journal.filter((entry) => entry.created && !isOpen(entry) && there.has(entry.target))
   const partitions = found.flatMap(({ target }) =>
     (there.get(target)?.partitions ?? []).map(({ partition }) => ({ topic: target, partition })),
   )
