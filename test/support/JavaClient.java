@@ -50,6 +50,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * fill NAME TOPIC PARTITIONS FIRST COUNT TIMESTAMP SIZE    "partition-i" as key and beginning of the value, time TIMESTAMP + i
  * positions BOOTSTRAP GROUP                               prints topic partition offset metadata
  * join NAME BOOTSTRAP GROUP TOPIC PROTOCOL | leave NAME   a live member of a group
+ * topics BOOTSTRAP                                        prints their names
  * create BOOTSTRAP TOPIC PARTITIONS|ASSIGNMENT key=value… ASSIGNMENT as 1,2,3;2,3,1
  * delete BOOTSTRAP TOPIC | grow BOOTSTRAP TOPIC PARTITIONS
  * configure BOOTSTRAP TOPIC key=value…                    without a value the setting is removed
@@ -97,7 +98,7 @@ public final class JavaClient {
           case "fill" -> fill(words);
           case "join" -> join(words);
           case "leave" -> members.remove(words[1]).close();
-          case "positions", "create", "delete", "grow", "configure", "delete-records", "partitions", "elect", "reassign", "quota" -> {
+          case "positions", "topics", "create", "delete", "grow", "configure", "delete-records", "partitions", "elect", "reassign", "quota" -> {
             Properties settings = new Properties();
             settings.put("bootstrap.servers", words[1]);
             try (Admin admin = Admin.create(settings)) {
@@ -235,6 +236,7 @@ public final class JavaClient {
       case "positions" -> admin.listConsumerGroupOffsets(words[2]).partitionsToOffsetAndMetadata().get().forEach((partition, offset) -> {
         if (offset != null) out.println("r\t" + partition.topic() + '\t' + partition.partition() + '\t' + offset.offset() + '\t' + offset.metadata());
       });
+      case "topics" -> admin.listTopics().names().get().stream().sorted().forEach(name -> out.println("r\t" + name));
       case "create" -> {
         NewTopic topic = words[3].contains(",") ? new NewTopic(words[2], assignment(words[3])) : new NewTopic(words[2], Optional.of(Integer.parseInt(words[3])), Optional.empty());
         admin.createTopics(List.of(topic.configs(pairs(words, 4)))).all().get();

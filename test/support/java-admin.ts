@@ -44,6 +44,11 @@ export class JavaAdmin {
     }
   }
 
+  /** Names of all topics that are not internal, sorted. */
+  async topics(): Promise<string[]> {
+    return (await this.#java.ask('topics', this.#bootstrap)).map(([name = '']) => name)
+  }
+
   async deleteTopic(topic: string): Promise<void> {
     await this.#java.ask('delete', this.#bootstrap, topic)
   }
