@@ -31,6 +31,8 @@ export async function runBackup(job: BackupJob, context: JobContext): Promise<Ba
     signal: context.signal,
     telemetry: context.telemetry,
   })
+  // A job that cannot be done says so before anything is made in the archive.
+  selectTopics(job, await cluster.topics(undefined, { signal: context.signal }))
   await using writer = await openBackupWriter(
     context.store,
     job.backupId,
