@@ -29,7 +29,7 @@ export interface ResetOptions {
 
 /**
  * Plans to put groups on the cluster where they stood when the restored commit was made: captured positions, translated by the
- * map. Changes nothing. Rejects with GROUP_NOT_FOUND, RESTORE_NOT_FOUND, SOURCE_MISMATCH.
+ * map. Changes nothing. Rejects with BACKUP_NOT_FOUND, GROUP_NOT_FOUND, RESTORE_NOT_FOUND, SOURCE_MISMATCH.
  */
 export async function makeResetPlan(
   options: ResetOptions,
@@ -39,6 +39,8 @@ export async function makeResetPlan(
   const { openBackup } = await import('../archive/index.ts')
   const { planFromBackup, readTarget, selectGroups } = await import('../offsets/index.ts')
   const { signal, store, clock } = context
+  // A backup that is not there is not told as a restore that is not there.
+  await (await openBackup(store, options.backupId, { signal }))[Symbol.asyncDispose]()
   const { maps, commit } = await mapsFor(options, context, cluster)
   await using reader = await openBackup(store, options.backupId, {
     signal,
