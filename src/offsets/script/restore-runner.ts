@@ -78,7 +78,7 @@ change() {
   run_tool "\${words[@]}"
 }
 # A line edited to --dry-run means a dry run as well.
-declare -f set_positions | grep -q -e --execute || dry_run=1`
+if declare -f set_positions | grep -q -e --dry-run; then dry_run=1; fi`
 
 /** Ranges of the target's logs, asked of the tool itself: what a reset to the ends would be. */
 export const reading = `\
