@@ -35,7 +35,7 @@ export { type FetchFromOptions, fetchFrom, type OneFetch, PositionReader } from 
 export { Fetcher } from './fetcher.ts'
 export { type ReplicaSize, replicaSizes } from './log-dirs.ts'
 export { Producer } from './producer.ts'
-export { errorFromCode, isRetriableCode, kafkaCodeOf, protocolErrorName } from './protocol-errors.ts'
+export { errorFromCode, kafkaCodeOf } from './protocol-errors.ts'
 export { recover, recoverWith } from './recover.ts'
 export { isTopicExists } from './topic-changes.ts'
 export type * from './types.ts'

@@ -34,8 +34,8 @@ export {
   dropAborted,
 } from './aborted.ts'
 export * as header from './batch-header.ts'
-export { checkCrcs, computeCrc, crcMatches } from './checksum.ts'
-export { type CodecName, codecName, compress, DEFAULT_MAX_DECOMPRESSED, decompress } from './codecs.ts'
+export { checkCrcs, crcMatches } from './checksum.ts'
+export { type CodecName, codecName, compress, decompress } from './codecs.ts'
 export { type ControlRecord, readControlRecord } from './control-record.ts'
 export { type BatchRecord, decodeBatch, type TimeSpan, timeSpan } from './decode.ts'
 export { type EncodedBatch, type EncodeOptions, encodeBatch, encodeBatches } from './encode.ts'

@@ -42,9 +42,8 @@
  *   credentials come from the SDK's providers, `signal` ends a call, and memory and open files follow from the writers.
  */
 export { checkStore, type StoreCheckOptions, type StoreCheckResult } from './conformance.ts'
-export { type Fault, FaultStore } from './faults.ts'
+export type { Fault } from './faults.ts'
 export type { JobContext } from './job-context.ts'
-export { MemoryStore } from './memory.ts'
 export { type OpenOptions, openStore, stackStore } from './open-store.ts'
 export { requireIfAbsent } from './require-if-absent.ts'
 export type { Bytes, CallOptions, ObjectInfo, ObjectStore, ObjectWriter, PutOptions } from './store.ts'
