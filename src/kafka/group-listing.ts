@@ -1,8 +1,10 @@
 import { listGroupsV2, listGroupsV4, listGroupsV5 } from '@platformatic/kafka'
-import { TidemarkError } from '../base/index.ts'
+import { systemClock } from '../base/index.ts'
 import { chooseVersion, type Versions } from './api-choice.ts'
+import { coordinatorsActive } from './coordinator-probe.ts'
 import { errorFromCode } from './protocol-errors.ts'
 import type { Session } from './session.ts'
+import { coordinatorsMoving, SettledCoordinators } from './settled-coordinators.ts'
 import type { Broker, GroupListing, GroupType } from './types.ts'
 
 interface Response {
@@ -22,36 +24,39 @@ const versions = [listGroupsV5.api, listGroupsV4.api, listGroupsV2.api] as Versi
   Response
 >
 const consumerGroupDescribe = 69
-const offsetsTopic = '__consumer_offsets'
 const types: readonly string[] = ['classic', 'consumer', 'share', 'streams'] satisfies readonly GroupType[]
 
+/** Ms between two looks where it cannot be proven that one sees all. */
+const secondLook = 500
+
 /**
- * Every group of every type and state. Each broker lists the groups that it coordinates; a coordinator that moves
- * meanwhile could be listed by nobody, so the listing counts only if the coordinators were the same before and after.
+ * Every group of every type and state. Each broker lists the groups that it coordinates, and leaves out those that it
+ * is about to take over. So a listing counts only if every coordinator was active before and after it, and the same.
+ * A principal that may not ask for that gets what two looks, half a second apart, have seen.
  */
 export async function listGroups(session: Session): Promise<readonly GroupListing[]> {
   return session.retrying(async () => {
-    const before = await coordinatorsOf(session)
-    const lists = await Promise.all(before.brokers.map((broker) => listOf(session, broker)))
-    const after = await coordinatorsOf(session)
-    if (before.leaders !== after.leaders) throw moved()
+    const before = await SettledCoordinators.look(session)
+    const proven = await proveActive(session, before)
+    const look = () => Promise.all(before.brokers.map((broker) => listOf(session, broker)))
+    const lists = await look()
+    if (!proven || !(await proveActive(session, before))) {
+      await systemClock.sleep(secondLook, session.signal)
+      lists.push(...(await look()))
+    }
+    const after = await SettledCoordinators.look(session)
+    if (!before.coversAll(after)) throw coordinatorsMoving('the list of groups')
     const groups = new Map<string, GroupListing>()
     for (const listing of lists.flat()) groups.set(listing.group, listing)
     return [...groups.values()].sort((a, b) => (a.group < b.group ? -1 : 1))
   })
 }
 
-/** The brokers, and who leads the partitions in which groups are kept (empty before there is any group). */
-async function coordinatorsOf(
-  session: Session,
-): Promise<{ readonly brokers: readonly Broker[]; readonly leaders: string }> {
-  const metadata = await session.metadata([offsetsTopic])
-  const partitions = metadata.topics[0]?.partitions ?? []
-  if (partitions.some((partition) => partition.leader === undefined)) throw moved()
-  return {
-    brokers: metadata.brokers,
-    leaders: partitions.map((partition) => `${partition.leader}@${partition.leaderEpoch}`).join(),
-  }
+/** False where it cannot be known. Throws a retriable error while coordinators are moving. */
+async function proveActive(session: Session, { partitions }: SettledCoordinators): Promise<boolean> {
+  const active = await coordinatorsActive(session, partitions)
+  if (active === 'no') throw coordinatorsMoving('the list of groups')
+  return active === 'yes'
 }
 
 async function listOf(session: Session, broker: Broker): Promise<GroupListing[]> {
@@ -78,15 +83,4 @@ function typeOf(told: string, onlyClassic: boolean): GroupType {
   const type = told.toLowerCase()
   if (types.includes(type)) return type as GroupType
   return type === '' && onlyClassic ? 'classic' : 'unknown'
-}
-
-function moved(): TidemarkError {
-  return new TidemarkError(
-    'BROKER_ERROR',
-    'Group coordinators are moving: the list of groups would not be complete',
-    {
-      retriable: true,
-      hint: `Check that every partition of ${offsetsTopic} has a leader.`,
-    },
-  )
 }

@@ -1,11 +1,12 @@
 import { offsetFetchV5, offsetFetchV7, offsetFetchV8 } from '@platformatic/kafka'
-import { systemClock } from '../base/index.ts'
+import { isTidemarkError, systemClock } from '../base/index.ts'
 import { chooseVersion, type Versions } from './api-choice.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import type { Coordinators } from './coordinators.ts'
 import { type ItemResult, runBatch } from './item-batch.ts'
 import { errorFromCode } from './protocol-errors.ts'
 import type { Session } from './session.ts'
+import { coordinatorsMoving, SettledCoordinators } from './settled-coordinators.ts'
 import type { Failure, GroupPositions, Outcome, Position, TopicPartition } from './types.ts'
 
 interface FetchedTopic {
@@ -47,7 +48,8 @@ const stableWait = 10_000
 /**
  * All positions of each group: one request for hundreds of groups where the broker can. Commits that are part of an
  * open transaction are waited for; what is still undecided after ten seconds is given as it was last decided, and
- * named in `unstable`. A group without positions, or that does not exist, has none.
+ * named in `unstable`. A group without positions, or that does not exist, has none. An answer given while a coordinator
+ * moved, which may lack the newest commits, is asked for again.
  *
  * Brokers leave out topics that the principal may not describe, without a word.
  */
@@ -64,7 +66,7 @@ export async function fetchPositions(
   let open: readonly string[] = [...new Set(groups)]
   for (let pause = 50; open.length > 0; pause = Math.min(1000, pause * 2)) {
     const stable = systemClock.monotonic() < deadline
-    const outcome = await fetchOnce(session, coordinators, open, stable, signal)
+    const outcome = await fetchSettled(session, coordinators, open, stable, signal)
     failed.push(...outcome.failed)
     const again: string[] = []
     for (const fetched of outcome.done) {
@@ -79,6 +81,38 @@ export async function fetchPositions(
     if (open.length > 0) {
       await systemClock.sleep(pause, signal ? AbortSignal.any([signal, session.signal]) : session.signal)
     }
+  }
+  return { done, failed }
+}
+
+/** Fetches until the coordinator of each group has answered while it was settled. */
+async function fetchSettled(
+  session: Session,
+  coordinators: Coordinators,
+  groups: readonly string[],
+  stable: boolean,
+  signal: AbortSignal | undefined,
+): Promise<Outcome<string, GroupPositions>> {
+  const done: GroupPositions[] = []
+  const failed: Failure<string>[] = []
+  let open = groups
+  const round = async () => {
+    const before = await SettledCoordinators.look(session)
+    const outcome = await fetchOnce(session, coordinators, open, stable, signal)
+    const after = await SettledCoordinators.look(session)
+    failed.push(...outcome.failed)
+    const counts = ({ group }: GroupPositions) => before.coversGroup(group, after)
+    done.push(...outcome.done.filter(counts))
+    open = outcome.done.filter((fetched) => !counts(fetched)).map(({ group }) => group)
+    if (open.length > 0) throw coordinatorsMoving('positions')
+  }
+  try {
+    await session.retrying(round, { signal })
+  } catch (error) {
+    session.signal.throwIfAborted()
+    signal?.throwIfAborted()
+    if (!isTidemarkError(error)) throw error
+    failed.push(...open.map((item) => ({ item, error })))
   }
   return { done, failed }
 }

@@ -4,8 +4,8 @@ import type { BrokerConnection } from './broker-connection.ts'
 import { allDone, type ItemResult, runBatch } from './item-batch.ts'
 import type { Leaders } from './leaders.ts'
 import { errorFromCode } from './protocol-errors.ts'
-import type { Session } from './session.ts'
-import type { ListedOffset, OffsetSpec, TopicPartition } from './types.ts'
+import type { Bounds, Session } from './session.ts'
+import type { ListedOffset, OffsetSpec, Outcome, TopicPartition } from './types.ts'
 
 type Asked = TopicPartition & { readonly at: OffsetSpec }
 
@@ -47,29 +47,38 @@ export async function listOffsets(
   asked: readonly Asked[],
   signal: AbortSignal | undefined,
 ): Promise<readonly ListedOffset[]> {
-  const answers = new Map<Asked, ListedOffset>()
-  const items = asked.map((question) => ({ ...question }))
-  const outcome = await runBatch<Asked, true>(
+  const questions = asked.map((question) => ({ ...question }))
+  const answers = allDone(await tryListOffsets(session, leaders, questions, { signal }))
+  const byQuestion = new Map(answers.map(({ question, ...answer }) => [question, answer]))
+  return questions.map((question) => byQuestion.get(question)).filter((answer) => answer !== undefined)
+}
+
+/** Asks the leaders, each question with its own outcome. No object may stand twice among the questions. */
+export async function tryListOffsets(
+  session: Session,
+  leaders: Leaders,
+  asked: readonly Asked[],
+  bounds: Bounds,
+): Promise<Outcome<Asked, ListedOffset & { readonly question: Asked }>> {
+  return runBatch<Asked, ListedOffset & { readonly question: Asked }>(
     session,
     {
-      items,
+      items: asked,
       perRequest,
       route: (open, round) => leaders.route(open, round, context),
       send: async (connection, part) => {
-        const waves = await Promise.all(
-          oneQuestionEach(part).map((wave) => ask(session, leaders, connection, wave)),
-        )
-        return waves.flat().map((answer): ItemResult<Asked, true> => {
-          if ('error' in answer) return answer
-          answers.set(answer.item, answer.result)
-          return { item: answer.item, result: true }
-        })
+        const waves = oneQuestionEach(part).map((wave) => ask(session, leaders, connection, wave))
+        return (await Promise.all(waves))
+          .flat()
+          .map((answer) =>
+            'error' in answer
+              ? answer
+              : { item: answer.item, result: { ...answer.result, question: answer.item } },
+          )
       },
     },
-    { signal },
+    bounds,
   )
-  allDone(outcome)
-  return items.map((item) => answers.get(item)).filter((answer) => answer !== undefined)
 }
 
 /** A request may name a partition only once, and has one isolation level. */
