@@ -40,6 +40,8 @@ interface Look {
   readonly source: { readonly topic: string; readonly partition: number; readonly offset: bigint }
   readonly target: { readonly topic: string; readonly partition: number; readonly offset: bigint }
   readonly committed: bigint | undefined
+  /** Where the archive's next record is looked for; undefined = nothing is left to read. */
+  readonly next: Look['source'] | undefined
 }
 
 /**
@@ -85,25 +87,35 @@ async function translatedLooks(
     outOfRange: 'clamp',
     backupId: input.shape.backupId,
   })
-  return plan.entries.flatMap((entry) => lookOf(entry, maps, committed))
+  return plan.entries.flatMap((entry) => lookOf(entry, maps, input.shape, committed))
 }
 
-function lookOf(entry: PlanEntry, maps: MapSet, committed: ReadonlyMap<string, bigint>): Look[] {
+function lookOf(
+  entry: PlanEntry,
+  maps: MapSet,
+  shape: JobShape,
+  committed: ReadonlyMap<string, bigint>,
+): Look[] {
   const { group, topic, partition, target } = entry
   if (target === undefined || entry.from.length === 0) return []
   const into = maps.into(topic, partition)
   // Where records of several partitions came together, the one that lies at the target says which position it continues.
-  const owner = into.find((map) => map.findByTarget(target)?.target === target) ?? into[0]
+  const holder = into.find((map) => map.findByTarget(target)?.target === target)
+  const owner = holder ?? into[0]
   const source = entry.from.find(
     (from) => from.topic === owner?.sourceTopic && from.partition === owner.sourcePartition,
   )
   if (!source) return []
+  // Where a partition's records were spread over several, its next record need not be one of those that came here.
+  const landed = holder?.findByTarget(target)
+  const spread = landed && { ...source, offset: landed.source }
   return [
     {
       group,
       source,
       target: { topic, partition, offset: target },
       committed: committed.get(`${group} ${topic}/${partition}`),
+      next: shape.repartitioning[topic] ? spread : source,
     },
   ]
 }
@@ -123,7 +135,8 @@ function committedLooks(
         const partition = targetPartition(source.partition, shape)
         const offset = committed.get(`${group.group} ${topic}/${partition}`)
         if (offset !== undefined) {
-          return [{ group: group.group, source, target: { topic, partition, offset }, committed: offset }]
+          const target = { topic, partition, offset }
+          return [{ group: group.group, source, target, committed: offset, next: source }]
         }
         findings.add({
           kind: 'position',
@@ -145,7 +158,7 @@ async function verifyLook(
   input: VerifyPositionsInput,
   logs: LogTable,
 ): Promise<VerifiedPosition> {
-  const { group, source, target, committed } = look
+  const { group, source, target, committed, next } = look
   const { findings, rule } = input
   const verified = (outcome: VerifiedPosition['outcome']): VerifiedPosition => ({
     group,
@@ -157,7 +170,7 @@ async function verifyLook(
     outcome,
   })
   const filter = input.filter(source.topic, source.partition)
-  const expected = await archiveRecord(input.reader, source, filter, input.signal)
+  const expected = next && (await archiveRecord(input.reader, next, filter, input.signal))
   const log = new TargetLog(input.positions, target, target.offset, input.signal)
   const found = (await log.advance()) ? log : undefined
   const bounds = logs.get(target.topic)?.get(target.partition)
