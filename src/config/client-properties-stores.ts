@@ -36,6 +36,14 @@ export function identityFromStore(
   }
 }
 
+/** PEM as OpenSSL wants it: a continued line of a properties file joins all of it with blanks. */
+export function wrappedPem(text: string | undefined): string | undefined {
+  return text?.replaceAll(
+    /-----BEGIN ([A-Z0-9 ]+)-----([A-Za-z0-9+/=\s]*)-----END \1-----\s*/g,
+    (_, kind: string, body: string) => pem(kind, body.replaceAll(/\s/g, '')),
+  )
+}
+
 function readStore(bytes: Buffer, password: string | undefined, keyPassword: string): StoreContents {
   if (isJks(bytes)) return readJks(bytes, password, keyPassword)
   if (bytes.length > 4 && bytes.readUInt32BE(0) === 0xcececece) {
@@ -46,6 +54,10 @@ function readStore(bytes: Buffer, password: string | undefined, keyPassword: str
 }
 
 function certificatePem(der: Buffer): string {
-  const lines = der.toString('base64').match(/.{1,64}/g) ?? []
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
+  return pem('CERTIFICATE', der.toString('base64'))
+}
+
+function pem(kind: string, base64: string): string {
+  const lines = base64.match(/.{1,64}/g) ?? []
+  return `-----BEGIN ${kind}-----\n${lines.join('\n')}\n-----END ${kind}-----\n`
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { TidemarkError } from '../base/index.ts'
 import { parseJaas } from './client-properties-jaas.ts'
 import { StoreUnreadable } from './client-properties-pkcs12.ts'
-import { identityFromStore, trustedFromStore } from './client-properties-stores.ts'
+import { identityFromStore, trustedFromStore, wrappedPem } from './client-properties-stores.ts'
 import { parseProperties } from './client-properties-text.ts'
 import type { ConfigNote } from './ignored-keys.ts'
 import type { Override } from './overrides.ts'
@@ -137,7 +137,7 @@ function unsecuredToken(options: ReadonlyMap<string, string>): string {
 
 function tlsValues(properties: Properties): readonly Value[] {
   const values: Value[] = []
-  const certificates = properties.text('ssl.truststore.certificates')
+  const certificates = wrappedPem(properties.text('ssl.truststore.certificates'))
   const trust = properties.store('truststore')
   if (certificates !== undefined)
     values.push(['ssl.truststore.certificates', 'ssl_ca_location', certificates])
@@ -146,8 +146,8 @@ function tlsValues(properties: Properties): readonly Value[] {
     values.push([trust.key, 'ssl_ca_location', pem])
   }
   const keyPassword = properties.text('ssl.key.password')
-  const inlineKey = properties.text('ssl.keystore.key')
-  const chain = properties.text('ssl.keystore.certificate.chain')
+  const inlineKey = wrappedPem(properties.text('ssl.keystore.key'))
+  const chain = wrappedPem(properties.text('ssl.keystore.certificate.chain'))
   const own = properties.store('keystore')
   if (inlineKey !== undefined || chain !== undefined) {
     values.push(['ssl.keystore.certificate.chain', 'ssl_certificate_location', chain])
