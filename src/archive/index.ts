@@ -18,7 +18,7 @@
  * again), protection against somebody who may write to the store, removal of objects that no commit names.
  */
 
-export { chunkMemory } from './chunk-memory.ts'
+export { ChunkPool, chunkMemory } from './chunk-memory.ts'
 export type {
   BackupReader,
   BackupSummary,

@@ -246,8 +246,10 @@ class BackupRun {
   #endGeneration(topic: string, topicId: string | undefined, reason: 'lost' | 'recreated'): void {
     for (const state of this.#states.values()) {
       if (state.topic !== topic || state.topicId !== topicId || state.ended !== undefined) continue
-      const ledger = new PartitionLedger({ ...state, fresh: false })
-      ledger.gap({ from: state.next, to: state.next }, reason, this.#context.clock.now())
+      const copied = this.#intake.ledger(state)
+      const next = copied && copied.topicId === topicId ? copied.next : state.next
+      const ledger = new PartitionLedger({ ...state, next, fresh: false })
+      ledger.gap({ from: next, to: next }, reason, this.#context.clock.now())
       this.#intake.open(ledger)
       this.#states.set(stateKey(state), { ...state, ended: reason })
     }

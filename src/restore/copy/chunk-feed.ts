@@ -1,4 +1,4 @@
-import type { BackupReader, ChunkRef } from '../../archive/index.ts'
+import type { BackupReader, ChunkPool, ChunkRef } from '../../archive/index.ts'
 import { invariant } from '../../base/index.ts'
 import { batchEnd } from '../../records/index.ts'
 import type { BudgetShare } from './budget-share.ts'
@@ -21,6 +21,11 @@ export interface FeedOptions {
    * not taken from the budget: the caller has set it aside.
    */
   readonly window?: number
+  /**
+   * Reuses memory: for a caller that keeps nothing of a chunk beyond its lease, not even views of records. Not together with
+   * `window`.
+   */
+  readonly pool?: ChunkPool
 }
 
 /**
@@ -35,6 +40,7 @@ export class ChunkFeed implements AsyncDisposable {
   readonly #signal: AbortSignal
   readonly #ahead: boolean
   readonly #window: number | undefined
+  readonly #pool: ChunkPool | undefined
   #next: Promise<LoadedChunk | undefined> | undefined
   /** Of the chunk that is given out in pieces: where the next piece begins. */
   #partial: { readonly ref: ChunkRef; readonly position: number } | undefined
@@ -46,6 +52,7 @@ export class ChunkFeed implements AsyncDisposable {
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal])
     this.#ahead = options.ahead ?? true
     this.#window = options.window
+    this.#pool = options.pool
   }
 
   /** The next chunk, or undefined after the last. Rejects with ARCHIVE_DAMAGED and the errors of the store. */
@@ -69,11 +76,16 @@ export class ChunkFeed implements AsyncDisposable {
     await this.#budget.take(chunk.rawLength + packed, this.#signal)
     let held = chunk.rawLength + packed
     try {
-      const bytes = await this.#reader.read(chunk, { signal: this.#signal })
+      const memory = this.#pool?.take(chunk.rawLength)
+      const bytes = await this.#reader.read(chunk, { signal: this.#signal, ...(memory && { into: memory }) })
       if (this.#window !== undefined) return this.#piece(ref, bytes, position, this.#window)
       this.#budget.give(packed)
       held = 0
-      return { ref, bytes, lease: new Lease(() => this.#budget.give(chunk.rawLength)) }
+      const release = () => {
+        if (memory) this.#pool?.give(memory)
+        this.#budget.give(chunk.rawLength)
+      }
+      return { ref, bytes, lease: new Lease(release) }
     } finally {
       this.#budget.give(held)
     }

@@ -1,4 +1,4 @@
-import type { BackupReader } from '../../archive/index.ts'
+import { type BackupReader, ChunkPool } from '../../archive/index.ts'
 import { Budget, type Clock, isTidemarkError, type Progress, TidemarkError } from '../../base/index.ts'
 import type { LandedBatch, Producer } from '../../kafka/index.ts'
 import type { RestoreJob } from '../job.ts'
@@ -55,6 +55,7 @@ export async function copyLanes(input: CopyInput): Promise<CopyFailures> {
 class Copy {
   readonly #input: CopyInput
   readonly #chunks: Budget
+  readonly #pool = new ChunkPool()
   readonly #places = new Budget(LANES_AT_ONCE)
   /** Merges keep a piece of every input: one at a time. */
   readonly #merging = new Budget(1)
@@ -109,6 +110,7 @@ class Copy {
       lane,
       reader: this.#input.reader,
       budget: share,
+      pool: this.#pool,
       signal,
       limit: topic.limit,
       sourceName: this.#input.plan.sourceName,

@@ -1,4 +1,4 @@
-import type { BackupReader, PartitionIndex } from '../../archive/index.ts'
+import type { BackupReader, ChunkPool, PartitionIndex } from '../../archive/index.ts'
 import type { RestoreJob } from '../job.ts'
 import type { Lane } from '../plan/plan-types.ts'
 import { chunksInWindow } from '../plan/source-topics.ts'
@@ -17,6 +17,8 @@ export interface LaneContext {
   readonly reader: BackupReader
   /** Memory for chunks. */
   readonly budget: BudgetShare
+  /** Where straight lanes take that memory from. */
+  readonly pool?: ChunkPool
   readonly signal: AbortSignal
   /** Largest batch that the target takes. */
   readonly limit: number
@@ -68,7 +70,7 @@ export async function openFeed(
   context: LaneContext,
   input: number,
   from: bigint,
-  options: { readonly ahead?: boolean; readonly window?: number } = {},
+  options: { readonly ahead?: boolean; readonly window?: number; readonly pool?: ChunkPool } = {},
 ): Promise<ChunkFeed> {
   const index = await context.index(input)
   const chunks = chunksInWindow(index?.chunks ?? [], context.job.window)

@@ -15,7 +15,7 @@ import type { OutputPartition } from './output-partition.ts'
 export async function runStraightLane(context: LaneContext, from: bigint): Promise<void> {
   const [output] = context.outputs
   invariant(output !== undefined, 'a straight lane has one output')
-  await using feed = await openFeed(context, 0, from)
+  await using feed = await openFeed(context, 0, from, context.pool && { pool: context.pool })
   const walk = new ChunkWalk(context, output, wishOf(context, 0), inputEditor(context, 0))
   for (let chunk = await feed.next(); chunk; chunk = await feed.next()) {
     try {
