@@ -17,6 +17,7 @@ export const kafkaTools = {
   reassign: 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
   leaderElection: 'org.apache.kafka.tools.LeaderElectionCommand',
   transactions: 'org.apache.kafka.tools.TransactionsCommand',
+  logDirs: 'org.apache.kafka.tools.LogDirsCommand',
   acls: 'org.apache.kafka.tools.AclCommand',
 } as const
 

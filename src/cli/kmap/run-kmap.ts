@@ -56,6 +56,9 @@ function checkTogether(flags: Flags): void {
     const other = given[0] ?? (sizes ? 'topic-sizes' : 'offsets-from')
     throw usage(`-restore-offsets and -${other} are two jobs`, 'Run kmap once for each.')
   }
+  if (sizes && given[0] !== undefined) {
+    throw usage(`-topic-sizes and -${given[0]} are two jobs`, 'Run kmap once for each.')
+  }
   if (flags.text('topic-list') !== undefined && !sizes) throw usage('-topic-list goes with -topic-sizes')
   const saves = flags.text('save-offsets') !== undefined
   if (flags.texts('since').length > 0 && !saves) throw usage('-since goes with -save-offsets FILE')
