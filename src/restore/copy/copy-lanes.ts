@@ -3,6 +3,7 @@ import { Budget, type Clock, isTidemarkError, type Progress, TidemarkError } fro
 import type { LandedBatch, Producer } from '../../kafka/index.ts'
 import type { RestoreJob } from '../job.ts'
 import type { PlannedTopic, RestorePlan } from '../plan/plan-types.ts'
+import { SlabPool } from '../recode/slab-pool.ts'
 import type { LaneState } from '../state/lane-state.ts'
 import type { RestoreState } from '../state/restore-state.ts'
 import { BudgetShare } from './budget-share.ts'
@@ -56,6 +57,7 @@ class Copy {
   readonly #input: CopyInput
   readonly #chunks: Budget
   readonly #pool = new ChunkPool()
+  readonly #slabs = new SlabPool()
   readonly #places = new Budget(LANES_AT_ONCE)
   /** Merges keep a piece of every input: one at a time. */
   readonly #merging = new Budget(1)
@@ -111,6 +113,7 @@ class Copy {
       reader: this.#input.reader,
       budget: share,
       pool: this.#pool,
+      slabs: this.#slabs,
       signal,
       limit: topic.limit,
       sourceName: this.#input.plan.sourceName,

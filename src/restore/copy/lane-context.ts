@@ -3,6 +3,7 @@ import type { RestoreJob } from '../job.ts'
 import type { Lane } from '../plan/plan-types.ts'
 import { chunksInWindow } from '../plan/source-topics.ts'
 import { type HeaderEdit, HeaderEditor } from '../recode/header-editor.ts'
+import type { SlabPool } from '../recode/slab-pool.ts'
 import type { TimeRange } from '../recode/time-range.ts'
 import type { BatchWish } from './batch-verdict.ts'
 import type { BudgetShare } from './budget-share.ts'
@@ -19,6 +20,8 @@ export interface LaneContext {
   readonly budget: BudgetShare
   /** Where straight lanes take that memory from. */
   readonly pool?: ChunkPool
+  /** Memory for batches that are built anew. */
+  readonly slabs: SlabPool
   readonly signal: AbortSignal
   /** Largest batch that the target takes. */
   readonly limit: number

@@ -157,22 +157,22 @@ class Merge {
 
   async #send({ output, builder, runs, codec }: Building): Promise<void> {
     const taken = runs.take()
-    const { limit } = this.#context
-    const built = builder.finish(codec, limit)
+    const { limit, slabs } = this.#context
+    const built = builder.finish(codec, slabs, limit)
     const [first] = taken
     if (built.bytes.length > limit && first) {
       const source = this.#context.lane.inputs[first.input]
       const place = { topic: source?.topic ?? '', partition: source?.source.partition ?? -1 }
       throw tooLarge(first.offset, built.bytes.length, limit, place)
     }
-    const { bytes, records } = built
+    const { bytes, records, release } = built
     await output.send({
       buffer: bytes,
       start: 0,
       end: bytes.length,
       records,
       runs: taken,
-      release: undefined,
+      release,
     })
   }
 

@@ -83,6 +83,7 @@ class ChunkWalk {
         skip,
         limit: this.#wish.limit,
         place: this.#wish.place,
+        memory: this.#context.slabs,
       })
     let batches = recode(0)
     if (output.ahead > 0) {
@@ -91,10 +92,11 @@ class ChunkWalk {
       const landed = Math.min(output.ahead, records)
       output.pass(takeFirst(runs, landed))
       // What landed may end inside this batch, when limits were others in the run before.
+      for (const batch of batches) batch.release()
       batches = landed === records ? [] : recode(landed)
     }
-    for (const { bytes: buffer, records, runs } of batches) {
-      await output.send({ buffer, start: 0, end: buffer.length, records, runs, release: undefined })
+    for (const { bytes: buffer, records, runs, release } of batches) {
+      await output.send({ buffer, start: 0, end: buffer.length, records, runs, release })
     }
   }
 }

@@ -9,6 +9,7 @@ import {
   writeVarint,
   writeVarlong,
 } from '../../records/index.ts'
+import type { SlabPool } from './slab-pool.ts'
 
 const { HEADER_SIZE, LOG_OVERHEAD, codecId, position } = header
 
@@ -20,6 +21,8 @@ const LARGEST = 0x7fff_ffff
 /** A batch that was built, without a producer and without a CRC: both are written when it is sent. */
 export interface BuiltBatch {
   readonly bytes: Buffer
+  /** Gives its memory back. */
+  readonly release: () => void
   readonly records: number
   /** Ms since the epoch; −1 for none. */
   readonly maxTimestamp: bigint
@@ -95,13 +98,13 @@ export class BatchBuilder {
    * The batch; begins anew. There must be a record in it. A batch that is within `limit` as it is and grows beyond it by
    * compression stays uncompressed.
    */
-  finish(wanted: CodecName, limit = 0): BuiltBatch {
+  finish(wanted: CodecName, memory: Pick<SlabPool, 'take'>, limit = 0): BuiltBatch {
     const body = this.#buffer.subarray(HEADER_SIZE, this.#end)
     const compressed = compress(wanted, body, this.#level)
     const grown = this.#end <= limit && HEADER_SIZE + compressed.length > limit
     const codec = grown ? 'none' : wanted
     const packed = grown ? body : compressed
-    const bytes = Buffer.allocUnsafe(HEADER_SIZE + packed.length)
+    const { bytes, release } = memory.take(HEADER_SIZE + packed.length)
     packed.copy(bytes, HEADER_SIZE)
     bytes.writeBigInt64BE(0n, position.baseOffset)
     bytes.writeInt32BE(bytes.length - LOG_OVERHEAD, position.batchLength)
@@ -116,7 +119,7 @@ export class BatchBuilder {
     bytes.writeInt16BE(-1, position.producerEpoch)
     bytes.writeInt32BE(-1, position.baseSequence)
     bytes.writeInt32BE(this.#count, position.recordsCount)
-    const built = { bytes, records: this.#count, maxTimestamp: this.#max }
+    const built = { bytes, release, records: this.#count, maxTimestamp: this.#max }
     this.clear()
     return built
   }

@@ -2,6 +2,7 @@ import { type ErrorDetails, invariant, TidemarkError } from '../../base/index.ts
 import { codecName, header, RecordCursor } from '../../records/index.ts'
 import { BatchBuilder } from './batch-builder.ts'
 import type { HeaderEditor } from './header-editor.ts'
+import { fresh, type SlabPool } from './slab-pool.ts'
 import { RunGatherer, type SourceRun } from './source-runs.ts'
 import { recordInRange, type TimeRange } from './time-range.ts'
 
@@ -20,11 +21,15 @@ export interface RecodeOptions {
   /** Largest batch in bytes, compressed. */
   readonly limit: number
   readonly place: ErrorDetails
+  /** Where the batches lie. @default memory of their own */
+  readonly memory?: Pick<SlabPool, 'take'>
 }
 
 /** A batch ready to be sent, and which records went into it. */
 export interface RecodedBatch {
   readonly bytes: Buffer
+  /** Gives its memory back. */
+  readonly release: () => void
   readonly records: number
   readonly maxTimestamp: bigint
   readonly runs: readonly SourceRun[]
@@ -58,7 +63,7 @@ function encode(
   const base = header.baseOffsetNumber(buffer, at)
   const from = Number(options.from)
   const to = Number(options.to)
-  const { range, headers, limit, input } = options
+  const { range, headers, limit, input, memory = fresh } = options
   const rawLimit = codec === 'none' ? limit : Number.POSITIVE_INFINITY
   const runs = new RunGatherer()
   let batchFirst = first
@@ -66,12 +71,13 @@ function encode(
   builder.clear()
   const flush = () => {
     const { count } = builder
-    const built = builder.finish(codec)
+    const built = builder.finish(codec, memory)
     const taken = runs.take()
     if (built.bytes.length <= limit) done.push({ ...built, runs: taken })
     else if (count === 1) throw tooLarge(taken[0]?.offset ?? -1n, built.bytes.length, limit, options.place)
     else {
       // Only compressed batches come here: halves are tried, each from the source again.
+      built.release()
       const middle = batchFirst + Math.ceil(count / 2)
       encode(buffer, at, options, batchFirst, middle, done)
       encode(buffer, at, options, middle, batchFirst + count, done)

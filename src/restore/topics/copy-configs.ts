@@ -1,3 +1,5 @@
+import type { TopicConfig } from '../../kafka/index.ts'
+
 /*
  * Settings of a topic that would hurt a copy of old records, and what they are while the copy runs. Kafka's own limits:
  * times up to the largest int64, sizes up to the largest int32.
@@ -28,9 +30,6 @@ export function isPortable(name: string): boolean {
   return !ofSourceCluster.has(name)
 }
 
-/** Settings that a copy relaxes on an existing topic, and puts back afterwards. */
-export const relaxedNames: readonly string[] = Object.freeze(Object.keys(copying))
-
 /** Settings of a topic while records are copied into it. `maxMessageBytes` where the default may be too small. */
 export function copyConfigs(
   known: ReadonlySet<string>,
@@ -43,6 +42,11 @@ export function copyConfigs(
   }
   // Brokers from 3.6 to 3.9 know the old limit beside the two new ones, and heed it where those are at their default.
   return Object.fromEntries(Object.entries(configs).filter(([name]) => known.size === 0 || known.has(name)))
+}
+
+/** Values that are in force, by name. */
+export function effective(configs: readonly TopicConfig[]): ReadonlyMap<string, string> {
+  return new Map(configs.map(({ name, value }) => [name, value]))
 }
 
 /** Which effective settings of an existing topic would hurt the copy, and what they have to be while it runs. */

@@ -2,7 +2,8 @@ import { TidemarkError } from '../../base/index.ts'
 import type { Cluster, NewTopic, TopicConfig, TopicInfo } from '../../kafka/index.ts'
 import type { PlannedTopic, RestorePlan, TargetFacts } from '../plan/plan-types.ts'
 import type { JournalTopic } from '../state/journal-types.ts'
-import { copyConfigs, hurtfulConfigs } from './copy-configs.ts'
+import { copyConfigs, effective, hurtfulConfigs } from './copy-configs.ts'
+import { createTopics, type FailedTopic, failedTopic } from './create-topics.ts'
 
 /** What the journal says of the topics before anything is touched: which to create, and how the existing ones are set. */
 export function preparedTopics(plan: RestorePlan, facts: TargetFacts): JournalTopic[] {
@@ -22,12 +23,6 @@ export function preparedTopics(plan: RestorePlan, facts: TargetFacts): JournalTo
       failure: undefined,
     }
   })
-}
-
-/** A topic that could not be opened for the copy. */
-export interface FailedTopic {
-  readonly topic: string
-  readonly error: TidemarkError
 }
 
 export interface OpenedTopics {
@@ -58,11 +53,12 @@ export async function openTopics(
   if (gone) throw changed(gone.target, 'was deleted since the restore began')
   const wanted = new Map(plan.topics.map((topic) => [topic.target, topic]))
   const asked = missing.flatMap(({ target }) => wanted.get(target) ?? [])
-  if (asked.length > 0) {
-    const outcome = await cluster.createTopics(asked.map((topic) => newTopic(topic, known, facts.brokers)))
-    for (const info of outcome.done) there.set(info.name, info)
-    for (const { item, error } of outcome.failed) failed.push(failure(item.name, error))
-  }
+  const outcome = await createTopics(
+    cluster,
+    asked.map((topic) => newTopic(topic, known, facts.brokers)),
+  )
+  for (const info of outcome.done) there.set(info.name, info)
+  failed.push(...outcome.failed)
   const created = new Set(asked.map((topic) => topic.target))
   const older = journal.filter((entry) => there.has(entry.target) && !created.has(entry.target))
   const configs = await cluster.topicConfigs(
@@ -78,7 +74,7 @@ export async function openTopics(
       await relax(cluster, entry.target, configs.get(entry.target) ?? [])
       if (planned.purge && !isOpen(entry)) await purge(cluster, info, signal)
     } catch (error) {
-      failed.push(failure(entry.target, error))
+      failed.push(failedTopic(entry.target, error))
     }
   }
   return { infos: there, failed }
@@ -166,11 +162,6 @@ async function purge(cluster: Cluster, info: TopicInfo, signal: AbortSignal): Pr
   )
 }
 
-/** Values that are in force, by name. */
-export function effective(configs: readonly TopicConfig[]): ReadonlyMap<string, string> {
-  return new Map(configs.map(({ name, value }) => [name, value]))
-}
-
 /** The value that is set on the topic itself; null where it is inherited. */
 function ownValue(configs: readonly TopicConfig[] | undefined, name: string): string | null {
   const config = configs?.find((entry) => entry.name === name)
@@ -182,10 +173,4 @@ function changed(topic: string, what: string): TidemarkError {
     hint: 'Restore under another restore_id into other topics, or delete the topic and begin anew.',
     details: { topic },
   })
-}
-
-function failure(topic: string, error: unknown): FailedTopic {
-  if (error instanceof TidemarkError) return { topic, error }
-  const message = error instanceof Error ? error.message : String(error)
-  return { topic, error: new TidemarkError('BROKER_ERROR', message, { details: { topic }, cause: error }) }
 }

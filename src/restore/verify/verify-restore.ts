@@ -9,6 +9,7 @@ import type { LaneContext } from '../copy/lane-context.ts'
 import { scanTransactions, type TransactionScan } from '../copy/transaction-scan.ts'
 import type { RestoreNotice, TimeWindow } from '../job.ts'
 import type { Lane } from '../plan/plan-types.ts'
+import { SlabPool } from '../recode/slab-pool.ts'
 import { openStateStore } from '../run/environment.ts'
 import type { RecordFilter } from './archive-record.ts'
 import type { HeaderRule } from './compare-records.ts'
@@ -105,6 +106,7 @@ export async function verifyRestore(job: VerifyJob, context: JobContext): Promis
     lane,
     reader,
     budget: share,
+    slabs: new SlabPool(),
     signal: stop,
     limit: Number.POSITIVE_INFINITY,
     sourceName: plan.sourceName,
