@@ -212,6 +212,51 @@ describe('the scripts of kmap, run with the tools of Kafka', { timeout: 600_000 
     assert.deepEqual(await positionsOf(to, groups), wanted)
   })
 
+  test('the tool of Kafka 3.9 prints all rows on one line: they are read all the same', async () => {
+    const old = { KAFKA_CONSUMER_GROUPS: await toolWrapper(folder.path, 'groups', '3.9.1') }
+    const wanted: Positions = {
+      'old-1': {
+        orders: [
+          [0, 1],
+          [1, 2],
+          [2, 3],
+        ],
+        'pay.ments_eu-1': [
+          [0, 4],
+          [1, 5],
+        ],
+      },
+      'old-2': { orders: [[0, 6]] },
+      'old with blanks': {
+        orders: [
+          [0, 7],
+          [2, 8],
+        ],
+      },
+    }
+    const good = await restore('old', wanted, { env: old })
+    assert.equal(good.status, 0, good.stdout)
+    assert.match(good.stdout, /Positions: 8 set, 0 failed/)
+    assert.deepEqual(await positionsOf(to, Object.keys(wanted)), wanted)
+    const bad = await restore(
+      'older',
+      {
+        'old-3': {
+          orders: [
+            [0, 501],
+            [1, 2],
+          ],
+          gone: [[0, 1]],
+        },
+      },
+      { env: old },
+    )
+    assert.equal(bad.status, 1, bad.stdout)
+    assert.match(bad.stdout, /Positions: 1 set, 2 failed/)
+    assert.match(bad.stdout, /orders:0 -> 501: offset 501 is out of range/)
+    assert.match(bad.stdout, /gone:0 -> 1: the target has no such topic/)
+  })
+
   test('what lies outside the log, and what is not there, fails by name and is never moved; the rest is set; exit 1', async () => {
     const wanted: Positions = {
       beyond: {

@@ -102,25 +102,34 @@ find_reason() {
   [ -n "$REASON" ] || REASON="the tool did not say that it has set it (exit status $2)"
 }
 
+# Reads the table in the tool's output: into \${tokens[@]}, rows of $width words. A group's name takes as many words as it
+# has; rows are told apart by counting, because some versions of the tool print all of them on one line.
+read_table() {
+  local -a name
+  read -r -a name <<<"$2"
+  tokens=()
+  case "$1" in *NEW-OFFSET*) read -r -d '' -a tokens <<<"\${1#*NEW-OFFSET}" ;; esac
+  width=$((\${#name[@]} + 3))
+}
+
 # Reads one end of the logs of some topics. Answers 1 with REASON when the tool gave no table.
 probe() {
-  local which="$1" option="$2" topic output status line found=''
-  local -a words=() fields
+  local which="$1" option="$2" topic output status at width found=''
+  local -a words=() tokens
   shift 2
   for topic in "$@"; do words+=("--topic=$topic"); done
   while :; do
     output="$(run_tool "--group=\${probe_groups[0]}" "\${words[@]}" --reset-offsets "$option" --dry-run)"
     status=$?
-    while IFS= read -r line; do
-      read -r -a fields <<<"$line"
-      [ "\${#fields[@]}" -ge 3 ] || continue
-      topic="\${fields[\${#fields[@]} - 3]}"
-      case "\${fields[\${#fields[@]} - 2]}:\${fields[\${#fields[@]} - 1]}" in *[!0-9:]* | :* | *:) continue ;; esac
-      case "$topic" in '' | *[!A-Za-z0-9._-]*) continue ;; esac
-      variable "$which" "$topic" "\${fields[\${#fields[@]} - 2]}"
-      printf -v "$VARIABLE" %s "\${fields[\${#fields[@]} - 1]}"
+    read_table "$output" "\${probe_groups[0]}"
+    for ((at = width; at <= \${#tokens[@]}; at += width)); do
+      topic="\${tokens[at - 3]}"
+      case "\${tokens[at - 2]}:\${tokens[at - 1]}" in *[!0-9:]* | :* | *:) break ;; esac
+      case "$topic" in '' | *[!A-Za-z0-9._-]*) break ;; esac
+      variable "$which" "$topic" "\${tokens[at - 2]}"
+      printf -v "$VARIABLE" %s "\${tokens[at - 1]}"
       found=1
-    done <<<"$output"
+    done
     [ -z "$found" ] || return 0
     find_reason "$output" "$status"
     # A group with members cannot be asked about: the next one may be.
@@ -242,8 +251,8 @@ cannot() {
 
 # One call of the tool for the rows in \${selected[@]}.
 attempt() {
-  local row name last='' output status line table="$nl" key found only=1
-  local -a words=() fields
+  local row name last='' output status at width table="$nl" key found only=1
+  local -a words=() tokens
   : >"$TEMP_CSV"
   for row in "\${selected[@]}"; do
     name="\${group_names[\${row_group[row]}]}"
@@ -255,12 +264,13 @@ attempt() {
   done
   output="$(set_positions "\${words[@]}")"
   status=$?
-  while IFS= read -r line; do
-    read -r -a fields <<<"$line"
-    [ "\${#fields[@]}" -ge 3 ] || continue
-    [ -z "$only" ] || fields=("\${fields[@]:\${#fields[@]} - 3}")
-    table="$table\${fields[*]}$nl"
-  done <<<"$output"
+  # Where there are several groups, their names are one word each.
+  if [ -n "$only" ]; then read_table "$output" "$last"; else read_table "$output" one; fi
+  for ((at = width; at <= \${#tokens[@]}; at += width)); do
+    key="\${tokens[at - 3]} \${tokens[at - 2]} \${tokens[at - 1]}"
+    [ -n "$only" ] || key="\${tokens[at - 4]} $key"
+    table="$table$key$nl"
+  done
   find_reason "$output" "$status"
   for row in "\${selected[@]}"; do
     key="\${row_topic[row]} \${row_partition[row]}"

@@ -130,7 +130,7 @@ function topicLines(topic: string, positions: readonly SavedPosition[]): readonl
  */
 function nameKind(group: string): 'plain' | 'alone' | 'impossible' {
   if (/[\p{Cc}\u2028\u2029]/u.test(group)) return 'impossible'
-  return /^[!-~]+( [!-~]+)*$/.test(group) ? 'plain' : 'alone'
+  return /^[!-~]+$/.test(group) ? 'plain' : 'alone'
 }
 
 function printable(text: string): string {
