@@ -6,6 +6,7 @@ import { LaneBook, type LaneHost } from './fetch-lane-book.ts'
 import type { FetchPartition } from './fetch-partition.ts'
 import { readResponse } from './fetch-read.ts'
 import { fetchVersions, topicIdVersion } from './fetch-request.ts'
+import { mayPass } from './leader-finder.ts'
 
 interface Flight {
   readonly asked: readonly FetchPartition[]
@@ -226,7 +227,7 @@ export class FetchLane {
 
   #fail(error: TidemarkError): void {
     for (const partition of [...this.#book.queue]) {
-      if (error.retriable) {
+      if (mayPass(error)) {
         partition.replica = undefined
         this.#book.doubt(partition, 'leader', error)
       } else {

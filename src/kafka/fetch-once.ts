@@ -1,4 +1,4 @@
-import { retry, systemClock, TidemarkError } from '../base/index.ts'
+import { isTidemarkError, retry, systemClock, TidemarkError } from '../base/index.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { apiKey, code } from './data-codes.ts'
 import type { FetchedBatches } from './data-types.ts'
@@ -6,6 +6,7 @@ import { epochEnds } from './fetch-epochs.ts'
 import { divergenceVersion, fetchRequest, fetchVersions } from './fetch-request.ts'
 import { fetchResponse } from './fetch-response.ts'
 import { walkBatches } from './fetch-walk.ts'
+import { mayPass } from './leader-finder.ts'
 import { errorFromCode } from './protocol-errors.ts'
 import type { Cluster, TopicInfo, TopicPartition } from './types.ts'
 
@@ -154,7 +155,7 @@ export class PositionReader implements AsyncDisposable {
           throw error
         }
       },
-      signal ? { signal } : {},
+      { when: mayComeRight, ...(signal && { signal }) },
     )
   }
 
@@ -278,6 +279,13 @@ export async function fetchFrom(
 ): Promise<FetchedBatches | undefined> {
   await using reader = new PositionReader(cluster)
   return await reader.fetchFrom(place, offset, options)
+}
+
+/** Errors of a partition say themselves whether they pass; connections to brokers that are known can be had again. */
+function mayComeRight(error: unknown): boolean {
+  return (
+    isTidemarkError(error) && (error.retriable || (error.code === 'BROKER_UNREACHABLE' && mayPass(error)))
+  )
 }
 
 function keyOf({ topic, partition }: TopicPartition): string {

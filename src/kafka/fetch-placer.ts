@@ -1,8 +1,8 @@
-import { isTidemarkError, systemClock, TidemarkError } from '../base/index.ts'
+import { systemClock, TidemarkError } from '../base/index.ts'
 import type { FetchEvent } from './data-types.ts'
 import { place } from './fetch-lane-book.ts'
 import type { FetchPartition } from './fetch-partition.ts'
-import { attemptPause, LeaderFinder } from './leader-finder.ts'
+import { attemptPause, LeaderFinder, mayPass } from './leader-finder.ts'
 import type { Cluster, PartitionInfo, TopicInfo } from './types.ts'
 
 export interface PlacerHost {
@@ -92,8 +92,8 @@ export class FetchPlacer {
 
   #failed(partition: FetchPartition, error: Error): void {
     if (partition.ended) return
-    if (isTidemarkError(error) && !error.retriable) this.lost(partition, error)
-    else this.add(partition, error)
+    if (mayPass(error)) this.add(partition, error)
+    else this.lost(partition, error)
   }
 
   /** Takes over what metadata says of a partition. False when that was not enough, or was its end. */

@@ -1,4 +1,4 @@
-import { isTidemarkError, systemClock } from '../base/index.ts'
+import { type ErrorCode, isTidemarkError, systemClock } from '../base/index.ts'
 import type { Cluster, TopicInfo, TopicPartition } from './types.ts'
 
 export interface FinderHost<Item> {
@@ -85,6 +85,24 @@ export class LeaderFinder<Item extends TopicPartition> {
       }
     }
   }
+}
+
+/** What stands in the way of everything, and does not go away by waiting. */
+const final: ReadonlySet<ErrorCode> = new Set([
+  'AUTHENTICATION_FAILED',
+  'AUTHORIZATION_FAILED',
+  'UNSUPPORTED_VERSION',
+  'SOURCE_MISMATCH',
+  'CONFIG_INVALID',
+  'INTERNAL',
+])
+
+/**
+ * Whether it helps to wait and try again, after an error with a connection or with metadata. The brokers of a cluster that has
+ * been found are known to speak Kafka: an address that seems not to is one that was cut off in the middle of its answer.
+ */
+export function mayPass(error: unknown): boolean {
+  return !isTidemarkError(error) || error.retriable || !final.has(error.code)
 }
 
 /** Ms to pause before the next attempt, the first being number 0. */

@@ -1,5 +1,5 @@
-import { isTidemarkError, systemClock, TidemarkError } from '../base/index.ts'
-import { attemptPause, LeaderFinder } from './leader-finder.ts'
+import { systemClock, TidemarkError } from '../base/index.ts'
+import { attemptPause, LeaderFinder, mayPass } from './leader-finder.ts'
 import { targetChanged } from './produce-judge.ts'
 import type { ProducePartition } from './produce-partition.ts'
 import type { Cluster, TopicInfo } from './types.ts'
@@ -32,8 +32,8 @@ export class ProduceFinder {
       signal: host.signal,
       found: (partition, topic) => this.#found(partition, topic),
       failed: (partition, error) => {
-        if (isTidemarkError(error) && !error.retriable) host.fail(partition, error)
-        else this.add(partition, error)
+        if (mayPass(error)) this.add(partition, error)
+        else host.fail(partition, error)
       },
     })
   }
@@ -114,8 +114,8 @@ export class ProduceFinder {
       (error: Error) => {
         if (signal.aborted) return
         for (const partition of partitions) {
-          if (isTidemarkError(error) && !error.retriable) this.#host.fail(partition, error)
-          else this.add(partition, error)
+          if (mayPass(error)) this.add(partition, error)
+          else this.#host.fail(partition, error)
         }
       },
     )

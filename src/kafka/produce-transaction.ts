@@ -110,7 +110,10 @@ export class TransactionCoordinator implements AsyncDisposable {
           ...(worst.partition !== undefined && { partition: worst.partition }),
         })
       },
-      { signal: this.#signal, when: (error) => isTidemarkError(error) && error.retriable },
+      {
+        signal: this.#signal,
+        when: (error) => isTidemarkError(error) && (error.retriable || error.code === 'BROKER_UNREACHABLE'),
+      },
     )
   }
 

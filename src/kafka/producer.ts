@@ -1,6 +1,7 @@
 import { invariant, systemClock, TidemarkError } from '../base/index.ts'
 import type { PartitionProducer, PartitionProducerOptions, ProducerOptions } from './data-types.ts'
 import { PositionReader } from './fetch-once.ts'
+import { mayPass } from './leader-finder.ts'
 import { ProduceFinder } from './produce-finder.ts'
 import { gravity, type Judged } from './produce-judge.ts'
 import { ProduceLane, type ProduceLaneHost } from './produce-lane.ts'
@@ -324,12 +325,11 @@ export class Producer implements AsyncDisposable {
   /** The lane's connection has failed. Partitions with requests on it are troubled; the others only need another lane. */
   #laneFailed(lane: ProduceLane, error: Error): void {
     if (this.#closing.signal.aborted) return
-    const retriable = !(error instanceof TidemarkError) || error.retriable
     for (const partition of lane.partitions) {
       lane.remove(partition)
       this.#laneOf.delete(partition)
       if (partition.unanswered > 0 || partition.halted) continue
-      if (retriable) this.#displace(partition, partition.waiting ? error : undefined)
+      if (mayPass(error)) this.#displace(partition, partition.waiting ? error : undefined)
       else this.#fail(partition, error)
     }
   }

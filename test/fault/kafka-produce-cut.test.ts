@@ -38,36 +38,51 @@ async function makeTopic(name: string, partitions: number): Promise<string> {
 const partitions = 3
 const wantedCuts = 8
 
+/** Disturbs until told to stop; `progress` waits until something more has landed. */
+type Disturbance = (progress: () => Promise<void>, signal: AbortSignal) => Promise<void>
+
 /**
- * Writes numbered records while `disturb` runs, until enough connections were cut; what is read by Java, and what was told,
- * must be exact.
+ * Writes numbered records while they are disturbed, until enough connections were cut; what is read by Java, and what was
+ * told, must be exact.
  */
-async function writeUnder(
-  disturb: (signal: AbortSignal) => Promise<void>,
-  timestamp: bigint,
-  settleMs = 400,
-): Promise<void> {
+async function writeUnder(disturb: Disturbance, timestamp: bigint, settleMs = 400): Promise<void> {
   const topic = await makeTopic('cut', partitions)
   const through = dataThrough(cluster, proxy.port)
-  await using producer = new Producer(through, { identity: await cluster.initProducerId(), settleMs })
+  await using producer = new Producer(through, {
+    identity: await cluster.initProducerId(),
+    settleMs,
+    partitionMemory: 20_000,
+  })
   const enough = proxy.cuts + wantedCuts
   const over = new AbortController()
-  const disturbing = disturb(over.signal)
-  const told = await Promise.all(
-    numbered(partitions).map(async (_, partition) => {
-      const way = producer.partition({ topic, partition, expectedBase: 0n })
-      const bases: bigint[] = []
-      for (let n = 0; n < 200 || proxy.cuts < enough; n++) {
-        const values = [`${n}a ${'.'.repeat(500)}`, `${n}b`]
-        await way.send(outgoing(values, (base) => bases.push(base), timestamp))
-        if (n % 10 === 0) await delay(5)
-      }
-      await way.flush()
-      return bases
-    }),
-  )
-  over.abort()
-  await disturbing
+  let landings = 0
+  const progress = async () => {
+    const goal = landings + 5
+    while (landings < goal && !over.signal.aborted) await delay(10)
+    if (proxy.cuts >= enough) over.abort()
+  }
+  const disturbing = disturb(progress, over.signal)
+  const writing = numbered(partitions).map(async (_, partition) => {
+    const way = producer.partition({ topic, partition, expectedBase: 0n })
+    const bases: bigint[] = []
+    const landed = (base: bigint) => {
+      landings++
+      bases.push(base)
+    }
+    for (let n = 0; n < 200 || proxy.cuts < enough; n++) {
+      await way.send(outgoing([`${n}a ${'.'.repeat(500)}`, `${n}b`], landed, timestamp))
+      if (n % 10 === 0) await delay(5)
+    }
+    await way.flush()
+    return bases
+  })
+  const told = await Promise.all(writing).finally(async () => {
+    over.abort()
+    await disturbing
+    proxy.rules.swallowDown = false
+    proxy.rules.cutAfterUp = undefined
+    proxy.rules.cutAfterDown = undefined
+  })
   for (let p = 0; p < partitions; p++) {
     const count = told[p]?.length ?? 0
     assert.ok(count >= 200)
@@ -84,24 +99,23 @@ async function writeUnder(
   }
 }
 
-/** Cuts connections after a random number of bytes, in requests or in answers, until told to stop. */
-async function cutAtRandom(signal: AbortSignal): Promise<void> {
+/** Cuts connections after a random number of bytes, in requests or in answers. */
+const cutAtRandom: Disturbance = async (progress, signal) => {
   while (!signal.aborted) {
-    await delay(randomInt(20, 400), undefined, { signal }).catch(() => {})
-    if (signal.aborted) break
+    await delay(randomInt(5, 200))
     if (randomInt(2) === 0) proxy.rules.cutAfterUp = randomInt(1, 20_000)
     else proxy.rules.cutAfterDown = randomInt(1, 200)
+    await progress()
   }
-  proxy.rules.cutAfterUp = undefined
-  proxy.rules.cutAfterDown = undefined
 }
 
 /** Lets requests through, keeps the answers back for longer than the broker remembers producers, and cuts. */
-async function loseAnswers(signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await delay(300, undefined, { signal }).catch(() => {})
+const loseAnswers: Disturbance = async (progress, signal) => {
+  for (;;) {
+    await progress()
+    if (signal.aborted) return
     proxy.rules.swallowDown = true
-    await delay(900, undefined, { signal }).catch(() => {})
+    await delay(900)
     proxy.cut()
     proxy.rules.swallowDown = false
   }
