@@ -147,6 +147,61 @@ test('a compacted topic with holes, and a group in a hole, on a renamed and appe
   assert.equal(verified.differences, 0)
 })
 
+test('positions outside a time window on both sides, and where a group has none, on a repartitioned topic too', async () => {
+  const topic = await lab.createTopic('windowed', 2)
+  const start = BigInt(Date.now() - 1_000_000)
+  await lab.write(
+    range(2000).map((i) => ({
+      topic,
+      partition: i % 2,
+      key: `k${i % 31}`,
+      value: `v${i}`,
+      timestamp: start + BigInt(i),
+    })),
+    { 'linger.ms': '20' },
+  )
+  // Records 500 to 1499 are wanted: source offsets 250 to 749 in each partition.
+  const window = { start: start + 500n, end: start + 1499n, mode: 'record' } as const
+  for (const [group, offset] of [
+    ['early', 3n],
+    ['inside', 400n],
+    ['late', 900n],
+    ['at-end', 1000n],
+  ] as const) {
+    await lab.java.commitOffset(lab.source.bootstrap, group, topic, 0, offset)
+  }
+  await lab.backup('windowed', { include: [topic] })
+  await threePhase('windowed', { window, groups: { type: 'all' } })
+  assert.equal(await lab.position('early', topic, 0), 0n)
+  assert.equal(await lab.position('inside', topic, 0), 150n)
+  assert.equal(await lab.position('late', topic, 0), 500n)
+  assert.equal(await lab.position('at-end', topic, 0), 500n)
+  assert.equal(await lab.position('early', topic, 1), undefined)
+  assert.equal((await verify('windowed', { groups: { type: 'all' } })).differences, 0)
+
+  await threePhase('windowed', {
+    window,
+    groups: { type: 'named', names: ['inside'] },
+    topicRules: [{ type: 'exact', from: topic, to: 'windowed-5' }],
+    repartitioning: { 'windowed-5': { strategy: 'murmur2', partitions: 5 } },
+  })
+  const unread = (await lab.there(topic, 0))
+    .filter(({ offset }) => offset >= 400n && offset <= 749n)
+    .map(({ value }) => value?.toString() ?? '')
+  const readAgain = new Set<string>()
+  for (const partition of range(5)) {
+    const position = await lab.position('inside', 'windowed-5', partition)
+    if (position === undefined) continue
+    const rest = await lab.java.read(lab.target.bootstrap, 'windowed-5', partition, { from: position })
+    for (const { value } of rest) readAgain.add(value?.toString() ?? '')
+  }
+  assert.ok(
+    unread.every((value) => readAgain.has(value)),
+    'nothing that was not read is skipped',
+  )
+  assert.equal((await verify('windowed', {})).differences, 0)
+})
+
 test('groups that are asked for and were never captured stop the restore before a topic is made', async () => {
   const topic = await lab.createTopic('ungrouped', 1)
   await lab.write([{ topic, value: 'v' }])

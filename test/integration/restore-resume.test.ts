@@ -134,6 +134,19 @@ test('the journal may lie in a folder of its own, and nothing is written to the 
   assert.equal(again.alreadyDone, true)
 })
 
+test('a restore that is done and whose topics were deleted since begins anew, unless it was named', async () => {
+  const topic = await topicOf('deleted')
+  const first = await lab.restore(topic, { include: [topic] })
+  await kafkaTool('topics', ['--bootstrap-server', lab.target.bootstrap, '--delete', '--topic', topic])
+  const named = { include: [topic], restoreId: first.restoreId }
+  await rejects(lab.restore(topic, named), 'TARGET_CHANGED')
+  const second = await lab.restore(topic, { include: [topic] })
+  assert.equal(second.alreadyDone, false)
+  assert.notEqual(second.restoreId, first.restoreId)
+  await lab.assertSame(topic, 1)
+  assert.equal((await lab.restore(topic, { include: [topic] })).restoreId, second.restoreId)
+})
+
 test('groups can be set by a later run of a restore that is done, without copying again', async () => {
   const topic = await lab.createTopic('groups-later', 1)
   await lab.write(range(100).map((i) => ({ topic, partition: 0, value: `v${i}` })))

@@ -1,5 +1,5 @@
 import type { BackupReader, ChunkRef, TopicIndex } from '../../archive/index.ts'
-import { nameFilter, parseNamePattern, TidemarkError } from '../../base/index.ts'
+import { Budget, nameFilter, parseNamePattern, TidemarkError } from '../../base/index.ts'
 import type { RestoreJob, RestoreNotice, TimeWindow } from '../job.ts'
 import type { SourcePartition, SourceTopic } from './plan-types.ts'
 
@@ -10,6 +10,9 @@ const brokersOwn = new Set([
   '__share_group_state',
   '__cluster_metadata',
 ])
+
+/** Indexes read at the same time. */
+const READS_AT_ONCE = 32
 
 export interface SelectedTopics {
   readonly topics: readonly SourceTopic[]
@@ -38,7 +41,7 @@ export async function selectSources(reader: BackupReader, job: RestoreJob): Prom
       hint: 'kafka-backup describe lists the topics of a backup.',
     })
   }
-  const topics: SourceTopic[] = []
+  const wanted: string[] = []
   for (const topic of chosen) {
     if (brokersOwn.has(topic)) {
       notices.push({
@@ -52,8 +55,12 @@ export async function selectSources(reader: BackupReader, job: RestoreJob): Prom
       const message = `${topic} was deleted and created again at the source: the newest generation is restored`
       notices.push({ code: 'older-generation', message, topic })
     }
-    topics.push(sourceTopic(await reader.topic(topic), job))
+    wanted.push(topic)
   }
+  const places = new Budget(READS_AT_ONCE)
+  const topics = await Promise.all(
+    wanted.map((topic) => places.with(1, async () => sourceTopic(await reader.topic(topic), job))),
+  )
   return { topics, notices }
 }
 

@@ -1,5 +1,5 @@
 import type { BackupReader } from '../../archive/index.ts'
-import type { Clock } from '../../base/index.ts'
+import { Budget, type Clock } from '../../base/index.ts'
 import type { Cluster } from '../../kafka/index.ts'
 import {
   type ApplyReport,
@@ -17,6 +17,9 @@ import type { RestoreJob } from '../job.ts'
 
 /** Where snapshots of positions go, below the root of the state store. */
 export const SNAPSHOT_PREFIX = 'offset-snapshots/'
+
+/** Indexes read at the same time. */
+const READS_AT_ONCE = 32
 
 export interface PositionsContext {
   readonly job: RestoreJob
@@ -83,7 +86,8 @@ async function absences(
   job: RestoreJob,
 ): Promise<ReadonlyMap<string, TopicAbsences>> {
   const known = new Map<string, TopicAbsences>()
-  for (const topic of maps.sourceTopics) {
+  const places = new Budget(READS_AT_ONCE)
+  const read = async (topic: string) => {
     const index = await reader.topic(topic)
     const kept = new Map(
       [...index.partitions].map(([partition, { gaps, aborted }]) => [partition, { gaps, aborted }]),
@@ -96,5 +100,6 @@ async function absences(
       },
     })
   }
+  await Promise.all(maps.sourceTopics.map((topic) => places.with(1, () => read(topic))))
   return known
 }

@@ -1,7 +1,7 @@
-import { TidemarkError } from '../../base/index.ts'
+import { isTidemarkError, TidemarkError } from '../../base/index.ts'
 import type { MapSet, SelectedGroups } from '../../offsets/index.ts'
 import type { RestoredPositions, RestoreReport } from '../job.ts'
-import { derivedRestoreId, hashOf, jobShape } from '../plan/plan-hash.ts'
+import { hashOf, jobShape } from '../plan/plan-hash.ts'
 import { applyPositions } from '../positions/apply-positions.ts'
 import { JournalWriter, readJournal } from '../state/journal.ts'
 import type { JournalHeader } from '../state/journal-types.ts'
@@ -26,25 +26,11 @@ export interface RunOutcome {
 
 /** Runs a planned restore, or goes on with one that was begun: steps 3 to 7 of `docs/restore.md`. */
 export async function executePlan(environment: Environment, made: MadePlan): Promise<RunOutcome> {
-  const { job, context, cluster, stateStore, reader } = environment
+  const { job, context, stateStore, restoreId } = environment
   const started = context.clock.monotonic()
-  const known = environment.journal
-  const restoreId =
-    known?.header.restoreId ?? job.restoreId ?? derivedRestoreId(job, reader.commit, cluster.clusterId)
   const prefix = restorePrefix(job.backupId, restoreId)
-  if (!known) refuseObstacles(await findObstacles(environment, made.plan))
-  await using lock = await Lock.take(prefix, {
-    store: stateStore,
-    clock: context.clock,
-    signal: context.signal,
-    onWait: (owner, ms) => {
-      const seconds = Math.round(ms / 1000)
-      context.telemetry.log(
-        'warn',
-        `This restore may be under way elsewhere (${owner}): waiting ${seconds} s to see`,
-      )
-    },
-  })
+  if (!environment.journal) refuseObstacles(await findObstacles(environment, made.plan))
+  await using lock = await takeLock(prefix, environment)
   // Whoever had the lock before may have come further since we looked.
   const journal = await readJournal(stateStore, prefix)
   if (journal && journal.header.planHash !== made.plan.hash) {
@@ -63,6 +49,29 @@ export async function executePlan(environment: Environment, made: MadePlan): Pro
     signal: AbortSignal.any([context.signal, lock.lost]),
   }
   return await runPhases(phase, lock, started)
+}
+
+async function takeLock(prefix: string, { context, stateStore }: Environment): Promise<Lock> {
+  const { clock, signal, telemetry } = context
+  const onWait = (owner: string, ms: number) => {
+    const seconds = Math.round(ms / 1000)
+    const message = `This restore may be under way elsewhere (${owner}): waiting ${seconds} s to see`
+    telemetry.log('warn', message)
+  }
+  try {
+    return await Lock.take(prefix, { store: stateStore, clock, signal, onWait })
+  } catch (error) {
+    if (!isTidemarkError(error, 'STORAGE_DENIED')) throw error
+    throw new TidemarkError(
+      'STORAGE_DENIED',
+      `The journal of the restore cannot be written: ${error.message}`,
+      {
+        hint: 'Allow writing below restores/ beside the backup, or name a folder for it with restore.state_folder.',
+        details: error.details,
+        cause: error,
+      },
+    )
+  }
 }
 
 /** Copy, positions, settings, from where the journal stands. */

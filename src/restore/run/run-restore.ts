@@ -1,6 +1,5 @@
 import type { JobContext } from '../../storage/index.ts'
 import type { RestoreJob, RestoreReport, ThreePhaseReport } from '../job.ts'
-import { derivedRestoreId } from '../plan/plan-hash.ts'
 import type { RestorePlan } from '../plan/plan-types.ts'
 import { checkObjects } from './check-objects.ts'
 import { type Environment, openEnvironment } from './environment.ts'
@@ -54,8 +53,7 @@ async function dryRun(environment: Environment, plan: RestorePlan): Promise<Rest
   if (!journal) refuseObstacles(await findObstacles(environment, plan))
   if (job.dryRunCheckObjects) await checkObjects(reader, context.store, job, plan, context.signal)
   return {
-    restoreId:
-      journal?.header.restoreId ?? job.restoreId ?? derivedRestoreId(job, reader.commit, cluster.clusterId),
+    restoreId: environment.restoreId,
     backupId: job.backupId,
     commit: reader.commit,
     targetClusterId: cluster.clusterId,
