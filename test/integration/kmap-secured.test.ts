@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { type Cluster, connectCluster } from '../../src/kafka/index.ts'
 import { runCli } from '../support/cli.ts'
+import { kafkaTool } from '../support/kafka-tools.ts'
 import { runKmap, runProcess, toolWrapper } from '../support/kmap.ts'
 import { type SecuredBroker, startSecuredBroker, users } from '../support/secured-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
@@ -273,6 +274,53 @@ describe('kmap and client.properties on a secured broker', { timeout: 300_000 },
     )
     assert.equal(applied.status, 0, applied.stderr)
     assert.deepEqual(JSON.parse(applied.stdout).counts.kept, 1)
+  })
+
+  test('the documented rights are enough to save, report and restore; without them, what is missing is named', async () => {
+    const allow = async (...rights: readonly string[]) => {
+      const head = [
+        '--bootstrap-server',
+        broker.address('PLAINTEXT'),
+        '--add',
+        '--allow-principal',
+        'User:alice',
+      ]
+      await kafkaTool('acls', [...head, ...rights])
+      // Until the broker has seen it: the controller answers.
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+    }
+    const alice = [
+      '-brokers',
+      broker.address('SASLP'),
+      '-sasl-username',
+      'alice',
+      '-sasl-password',
+      users.alice,
+    ]
+    await allow('--operation', 'Describe', '--group', '*', '--operation', 'Describe', '--topic', '*')
+    const saving = await kmap(...alice, '-save-offsets', 'alice.json', '-output=', '-html=')
+    assert.equal(saving.status, 0, saving.stderr)
+    const poor = await kmap(...alice, '-output', 'alice-report.json', '-html=')
+    assert.equal(poor.status, 3, poor.stderr)
+    assert.match(poor.stderr, /The settings of the topics could not be read: .*DescribeConfigs/)
+    const restore = [...alice, '-restore-offsets', 'alice.json', '-no-snapshot', '-to-datetime', '0']
+    await allow('--operation', 'DescribeConfigs', '--topic', '*')
+    const rich = await kmap(...alice, '-output', 'alice-report.json', '-html=')
+    assert.equal(rich.status, 0, rich.stderr)
+    const far = { topic: 'orders', partition: 0, offset: 0n, leaderEpoch: -1, metadata: 'moves' }
+    const text = await readFile(file('alice.json'), 'utf8')
+    await writeFile(file('alice.json'), text.replace('"partition": 1', '"partition": 0'))
+    assert.deepEqual((await admin.commitPositions('billing', [far])).failed, [])
+    const refused = await kmap(...restore)
+    assert.equal(refused.status, 3, refused.stdout + refused.stderr)
+    assert.match(refused.stderr, /Read/)
+    await allow('--operation', 'Read', '--group', '*', '--operation', 'Read', '--topic', '*')
+    const restored = await kmap(...restore)
+    assert.equal(restored.status, 0, restored.stderr)
+    const sizes = await kmap(...alice, '-topic-sizes')
+    assert.equal(sizes.status, 1, sizes.stderr)
+    await allow('--operation', 'Describe', '--cluster')
+    assert.equal((await kmap(...alice, '-topic-sizes')).status, 0)
   })
 
   test("the restore script works with Kafka's tool and a client.properties", async () => {

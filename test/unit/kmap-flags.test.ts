@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { flagSections } from '../../src/cli/kmap/flag-table.ts'
 import { helpText } from '../../src/cli/kmap/help-text.ts'
@@ -58,4 +60,14 @@ test('the help shows every flag, no line longer than 120 characters', () => {
   for (const { flags } of flagSections)
     for (const { name } of flags) assert.match(help, new RegExp(`^  -${name}\\b`, 'm'))
   for (const line of help.split('\n')) assert.ok(line.length <= 120, line)
+})
+
+test('docs/kmap.md names every flag, under each of its names', async () => {
+  const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'kmap.md'), 'utf8')
+  for (const { flags } of flagSections) {
+    for (const flag of flags) {
+      const names = [flag.name, ...('aliases' in flag ? flag.aliases : [])].filter((name) => name.length > 1)
+      for (const name of names) assert.match(page, new RegExp(`[\`( ]-${name}\\b`), name)
+    }
+  }
 })

@@ -1,5 +1,6 @@
 import type { Cluster, TopicConfig, TopicInfo } from '../../kafka/index.ts'
 import { type CapturedOffsets, positionsOf } from '../../offsets/index.ts'
+import { lineOfError } from '../render/error-text.ts'
 import type { Session } from '../session.ts'
 import { brokerVersion } from './broker-version.ts'
 import type { ClusterReport, ReportedBroker, ReportedGroup, ReportedTopic } from './cluster-report.ts'
@@ -18,14 +19,14 @@ export async function gatherReport(
 ): Promise<Gathered> {
   const { signal, clock } = session
   const missing: string[] = captured.failed.map(
-    ({ item, error }) => `The positions of group ${item} could not be read: ${error.message}`,
+    ({ item, error }) => `The positions of group ${item} could not be read: ${lineOfError(error)}`,
   )
   const part = async <T>(what: string, otherwise: T, work: () => Promise<T>): Promise<T> => {
     try {
       return await work()
     } catch (error) {
       signal.throwIfAborted()
-      missing.push(`${what} could not be read: ${error instanceof Error ? error.message : String(error)}`)
+      missing.push(`${what} could not be read: ${lineOfError(error)}`)
       return otherwise
     }
   }
@@ -125,7 +126,7 @@ async function groupsOf(
   const described = await cluster.describeGroups(listed)
   const members = new Map(described.done.map((group) => [group.group, group.members.length]))
   for (const { item, error } of described.failed) {
-    missing.push(`The members of group ${item} could not be read: ${error.message}`)
+    missing.push(`The members of group ${item} could not be read: ${lineOfError(error)}`)
   }
   const reading = new Map<string, Map<string, { partitions: number; lag: bigint }>>()
   for (const [{ group }, topic, { lag }] of positionsOf(file)) {

@@ -97,6 +97,10 @@ async function apply(plan: Plan, cluster: Cluster, flags: Flags, session: Sessio
   const snapshot = store ? { store, prefix: '', description: `before ${plan.origin.type} restore` } : 'none'
   const report = await applyPlan(plan, cluster, { ...options, snapshot }).catch(withFlags)
   session.out.write(reports.outcomeText(report))
+  const errors = report.groups.flatMap(({ entries }) =>
+    entries.flatMap((one) => ('error' in one ? one.error : [])),
+  )
+  for (const hint of new Set(errors.map(({ hint }) => hint))) if (hint) session.log('error', hint)
   if (report.snapshotId !== undefined) session.log('info', `The snapshot is in ${store?.url}`)
   const file = flags.text('restore-report')
   if (file) {

@@ -1,4 +1,5 @@
 import type { CapturedOffsets } from '../../offsets/index.ts'
+import { lineOfError } from '../render/error-text.ts'
 import { plural } from '../render/quantities.ts'
 import { printable } from '../render/table.ts'
 import type { Session } from '../session.ts'
@@ -62,13 +63,16 @@ function warn(captured: CapturedOffsets, session: Session): void {
       ),
     )
   }
-  if (unmeasured !== undefined) session.log('warn', `No lag is known: ${unmeasured.message}`)
+  if (unmeasured !== undefined) session.log('warn', `No lag is known: ${lineOfError(unmeasured)}`)
   const [first] = untimed
   if (first !== undefined) {
-    session.log('warn', `The times of ${plural(untimed.length, 'position')} are not known: ${first.message}`)
+    session.log(
+      'warn',
+      `The times of ${plural(untimed.length, 'position')} are not known: ${lineOfError(first)}`,
+    )
   }
   for (const { item, error } of failed) {
-    session.log('error', `The positions of group ${printable(item)} could not be read: ${error.message}`)
+    session.log('error', `The positions of group ${printable(item)} could not be read: ${lineOfError(error)}`)
   }
   if (failed.length > 0) session.status = 3
 }

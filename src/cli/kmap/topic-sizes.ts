@@ -1,5 +1,6 @@
 import { nameFilter } from '../../base/index.ts'
 import type { Cluster, ReplicaSize } from '../../kafka/index.ts'
+import { lineOfError } from '../render/error-text.ts'
 import { bytesText, countText, timeText } from '../render/quantities.ts'
 import { tableLines } from '../render/table.ts'
 import type { Session } from '../session.ts'
@@ -23,7 +24,7 @@ export async function showTopicSizes(flags: Flags, session: Session): Promise<vo
   const { replicaSizes } = await import('../../kafka/index.ts')
   const { done, failed } = await replicaSizes(cluster, { signal: session.signal })
   for (const { item, error } of failed) {
-    session.log('error', `The sizes on broker ${item} are missing: ${error.message}`)
+    session.log('error', `The sizes on broker ${item} are missing: ${lineOfError(error)}`)
   }
   if (failed.length > 0) session.status = done.length === 0 ? 1 : 3
   const sizes = sizesByTopic(done.filter(({ topic }) => wanted(topic)))

@@ -46,6 +46,12 @@ export function errorObject(error: TidemarkError): Readonly<Record<string, unkno
   }
 }
 
+/** What went wrong in one line, with what to do: for what is left out while the rest goes on. */
+export function lineOfError(error: unknown): string {
+  const { message, hint } = asTidemarkError(error)
+  return hint === undefined ? message : `${message}. ${hint}`
+}
+
 /** Where: `group/topic/partition@offset`, then broker and object. */
 export function placeText(details: ErrorDetails): string {
   const { group, topic, partition, offset, broker, object } = details

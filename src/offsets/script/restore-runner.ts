@@ -209,7 +209,10 @@ row_offset=()
 row_state=()
 
 group() {
-  if [ "\${#group_names[@]}" -ge 50 ] || [ "\${#row_group[@]}" -ge 500 ]; then flush; fi
+  local -a words
+  read -r -a words <<<"$1"
+  if [ -n "$alone" ] || [ "\${#group_names[@]}" -ge 50 ] || [ "\${#row_group[@]}" -ge 500 ] || [ "\${#words[@]}" -ne "$batch_words" ]; then flush; fi
+  batch_words="\${#words[@]}"
   group_names+=("$1")
   group_failed+=(0)
   alone=''
@@ -264,11 +267,14 @@ attempt() {
   done
   output="$(set_positions "\${words[@]}")"
   status=$?
-  # Where there are several groups, their names are one word each.
-  if [ -n "$only" ]; then read_table "$output" "$last"; else read_table "$output" one; fi
+  # Where there are several groups, their names have as many words as each other.
+  read_table "$output" "$last"
   for ((at = width; at <= \${#tokens[@]}; at += width)); do
     key="\${tokens[at - 3]} \${tokens[at - 2]} \${tokens[at - 1]}"
-    [ -n "$only" ] || key="\${tokens[at - 4]} $key"
+    if [ -z "$only" ]; then
+      words=("\${tokens[@]:at - width:width - 3}")
+      key="\${words[*]} $key"
+    fi
     table="$table$key$nl"
   done
   find_reason "$output" "$status"
@@ -349,6 +355,7 @@ count_rows() {
   row_state=()
 }
 group_set=()
+batch_words=1
 shown=0
 
 # Sets the rows so far; the last group goes on.

@@ -23,7 +23,10 @@ export function restoreScript(file: OffsetsFile, options: RestoreScriptOptions =
   const topics = [...new Set([...positionsOf(file)].map(([, topic]) => topic))].filter((topic) =>
     topicName.test(topic),
   )
-  const groups = file.groups.filter(({ topics }) => topics.size > 0)
+  // Names of as many words beside each other: they can share a call of the tool.
+  const groups = file.groups
+    .filter(({ topics }) => topics.size > 0)
+    .sort((a, b) => a.group.split(' ').length - b.group.split(' ').length)
   const probes = groups.filter(({ group }) => nameKind(group) !== 'impossible').slice(0, 5)
   const lines = [
     ...head(file, groups, options),
@@ -130,7 +133,7 @@ function topicLines(topic: string, positions: readonly SavedPosition[]): readonl
  */
 function nameKind(group: string): 'plain' | 'alone' | 'impossible' {
   if (/[\p{Cc}\u2028\u2029]/u.test(group)) return 'impossible'
-  return /^[!-~]+$/.test(group) ? 'plain' : 'alone'
+  return /^[!-~]+( [!-~]+)*$/.test(group) ? 'plain' : 'alone'
 }
 
 function printable(text: string): string {
