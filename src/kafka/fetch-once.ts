@@ -8,6 +8,7 @@ import { fetchResponse } from './fetch-response.ts'
 import { walkBatches } from './fetch-walk.ts'
 import { mayPass } from './leader-finder.ts'
 import { errorFromCode } from './protocol-errors.ts'
+import { type Following, replicasFollow } from './replica-ends.ts'
 import type { Cluster, TopicInfo, TopicPartition } from './types.ts'
 
 export interface FetchFromOptions {
@@ -110,6 +111,31 @@ export class PositionReader implements AsyncDisposable {
       if (!answer || answer.error !== code.none || answer.endOffset < 0n) return undefined
       return { end: answer.endOffset, leaderEpoch: leader.epoch }
     })
+  }
+
+  /**
+   * Whether no in-sync replica may bring back batches that the leader of this epoch does not hold, should it become leader
+   * itself: {@link replicasFollow}.
+   */
+  async followed(
+    place: TopicPartition,
+    leaderEpoch: number,
+    highWatermark: bigint,
+    signal?: AbortSignal,
+  ): Promise<Following> {
+    const topic = await this.#topic(place.topic, signal)
+    const info = topic?.partitions.find(({ partition }) => partition === place.partition)
+    if (info?.leaderEpoch !== leaderEpoch) {
+      this.#leaders.delete(keyOf(place))
+      return 'not-yet'
+    }
+    try {
+      return await replicasFollow((broker) => this.#connection(broker), place, info, highWatermark)
+    } catch (error) {
+      // A replica that is away leaves the in-sync ones in a while.
+      if (mayComeRight(error)) return 'not-yet'
+      throw error
+    }
   }
 
   /** The bounds of the log, as a fetch without data would tell them. */

@@ -16,7 +16,8 @@ const lookPause = { least: 20, most: 500 }
  *     repeat:
  *       ask the leader for the true end of its log, batches that are not yet on all in-sync replicas included
  *       read headers up to the high watermark; note ours
- *     until the high watermark has reached that end, under the same leader, and for `settleMs` nothing of ours has come
+ *     until the high watermark has reached that end, under the same leader, for `settleMs` nothing of ours has come,
+ *           and no in-sync replica holds more than the leader (a deposed leader that is elected again would bring it back)
  *
  * The caller has closed the connections on which the batches were sent: what is still on its way arrives within the settle
  * time or, once the producer goes on under a higher epoch, is refused. With every request answered, `settleMs` 0 is enough.
@@ -57,10 +58,16 @@ export async function recoverWith(
     leaderEpoch = read.leaderEpoch
     const readable = scan.committed ? read.lastStableOffset : read.highWatermark
     const caughtUp = end === undefined || (end.leaderEpoch === read.leaderEpoch && readable >= end.end)
+    let waitsFor = caughtUp ? 'our batches' : 'replicas'
     if (caughtUp && now - quietSince >= settle) {
-      return { batches: scan.landed, logEnd: read.highWatermark, foreign: scan.foreign }
+      const followed = await reader.followed(place, read.leaderEpoch, read.highWatermark, options.signal)
+      // Where brokers do not say what a follower holds, a leader that stays is all that can be waited for.
+      if (followed === 'yes' || (followed === 'cannot-tell' && now - quietSince >= defaultSettle)) {
+        return { batches: scan.landed, logEnd: read.highWatermark, foreign: scan.foreign }
+      }
+      waitsFor = 'replicas'
     }
-    if (now - started > settle + options.patience) throw notSettled(place, caughtUp)
+    if (now - started > settle + options.patience) throw notSettled(place, waitsFor === 'replicas')
     const left = quietSince + settle - now
     const pause = Math.min(Math.max(left, lookPause.least), lookPause.most)
     await clock.sleep(pause, options.signal)
@@ -140,13 +147,13 @@ class Scan {
   }
 }
 
-function notSettled({ topic, partition }: TopicPartition, caughtUp: boolean): TidemarkError {
+function notSettled({ topic, partition }: TopicPartition, replicas: boolean): TidemarkError {
   const where = `partition ${partition} of topic ${JSON.stringify(topic)}`
   return new TidemarkError(
     'REQUEST_TIMEOUT',
-    caughtUp
-      ? `Batches of unknown outcome keep arriving in ${where}`
-      : `The replicas of ${where} do not catch up with its leader, so that it cannot be told what has landed`,
+    replicas
+      ? `The replicas of ${where} do not catch up with its leader, so that it cannot be told what has landed`
+      : `Batches of unknown outcome keep arriving in ${where}`,
     { details: { topic, partition }, hint: 'Bring the brokers of its in-sync replicas back.' },
   )
 }
