@@ -63,6 +63,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 public final class JavaClient {
   private static final Map<String, KafkaProducer<byte[], byte[]>> producers = new HashMap<>();
   private static final Map<String, Member> members = new HashMap<>();
+  private static final Map<String, Admin> admins = new HashMap<>();
   private static final PrintStream out = new PrintStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), false, StandardCharsets.UTF_8);
 
   public static void main(String[] args) throws Exception {
@@ -99,11 +100,7 @@ public final class JavaClient {
           case "join" -> join(words);
           case "leave" -> members.remove(words[1]).close();
           case "positions", "topics", "create", "delete", "grow", "configure", "delete-records", "partitions", "elect", "reassign", "quota" -> {
-            Properties settings = new Properties();
-            settings.put("bootstrap.servers", words[1]);
-            try (Admin admin = Admin.create(settings)) {
-              administer(admin, words);
-            }
+            administer(admins.computeIfAbsent(words[1], JavaClient::admin), words);
           }
           default -> throw new IllegalArgumentException("unknown request " + words[0]);
         }
@@ -231,6 +228,12 @@ public final class JavaClient {
     members.put(words[1], new Member(consumer));
   }
 
+  private static Admin admin(String bootstrap) {
+    Properties settings = new Properties();
+    settings.put("bootstrap.servers", bootstrap);
+    return Admin.create(settings);
+  }
+
   private static void administer(Admin admin, String[] words) throws Exception {
     switch (words[0]) {
       case "positions" -> admin.listConsumerGroupOffsets(words[2]).partitionsToOffsetAndMetadata().get().forEach((partition, offset) -> {
@@ -238,7 +241,7 @@ public final class JavaClient {
       });
       case "topics" -> admin.listTopics().names().get().stream().sorted().forEach(name -> out.println("r\t" + name));
       case "create" -> {
-        NewTopic topic = words[3].contains(",") ? new NewTopic(words[2], assignment(words[3])) : new NewTopic(words[2], Optional.of(Integer.parseInt(words[3])), Optional.empty());
+        NewTopic topic = words[3].matches("\\d+") ? new NewTopic(words[2], Optional.of(Integer.parseInt(words[3])), Optional.empty()) : new NewTopic(words[2], assignment(words[3]));
         admin.createTopics(List.of(topic.configs(pairs(words, 4)))).all().get();
       }
       case "delete" -> admin.deleteTopics(List.of(words[2])).all().get();

@@ -161,6 +161,7 @@ export interface RestoreJson {
   readonly restore_id: string
   readonly status: string
   readonly resumed: boolean
+  readonly already_done: boolean
   readonly records: number
   readonly failed_topics: readonly {
     readonly topic: string

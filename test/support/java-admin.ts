@@ -34,7 +34,8 @@ export class JavaAdmin {
     layout: number | readonly (readonly number[])[],
     configs: Readonly<Record<string, string>> = {},
   ): Promise<void> {
-    const text = typeof layout === 'number' ? String(layout) : layout.map((ids) => ids.join(',')).join(';')
+    const text =
+      typeof layout === 'number' ? String(layout) : layout.map((ids) => `${ids.join(',')};`).join('')
     await this.#java.ask('create', this.#bootstrap, topic, text, ...pairs(configs))
     // Until every broker knows it: creation is answered by the controller.
     for (;;) {
