@@ -254,6 +254,32 @@ test('batches that the target does not take are split; a record that does not fi
   assert.equal((await lab.here('small')).length, 0)
 })
 
+test('records from the far future, a record of three megabytes, tombstones and an empty partition arrive', async () => {
+  const topic = await lab.createTopic('extreme', 2, {
+    'message.timestamp.after.max.ms': '9223372036854775807',
+    'max.message.bytes': '5000000',
+    'cleanup.policy': 'compact',
+  })
+  const settings = { 'max.request.size': '5000000' }
+  await lab.write(
+    [
+      { topic, partition: 0, key: 'future', value: 'v', timestamp: 253_402_300_799_000n },
+      { topic, partition: 0, key: 'large', value: Buffer.alloc(3_000_000, 'large') },
+      { topic, partition: 0, key: 'gone', value: null },
+    ],
+    settings,
+  )
+  await lab.backup('extreme', { include: [topic] })
+  const report = await lab.restore('extreme', { include: [topic] })
+  assert.deepEqual(
+    report.waitingTopics.map(({ configs }) => Object.keys(configs)),
+    [['cleanup.policy']],
+  )
+  await lab.assertSame(topic, 2)
+  assert.equal((await lab.configs(topic)).get('max.message.bytes'), '5000000')
+  assert.equal((await lab.configs(topic)).get('message.timestamp.after.max.ms'), '9223372036854775807')
+})
+
 test('records without a key are refused for a compacted target before anything is written', async () => {
   const topic = await lab.createTopic('keyless', 1)
   await lab.write(range(10).map((i) => ({ topic, key: i === 7 ? null : `k${i}`, value: `v${i}` })))
