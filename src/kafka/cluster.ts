@@ -1,5 +1,6 @@
 import { systemClock } from '../base/index.ts'
 import { alterTopicConfigs } from './alter-configs.ts'
+import { alterManyTopicConfigs, type TopicChanges } from './alter-many-configs.ts'
 import { brokerConfig } from './broker-configs.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { type ConnectContext, sessionOptions } from './cluster-options.ts'
@@ -117,6 +118,10 @@ class ConnectedCluster implements Cluster {
 
   alterTopicConfigs(topic: string, changes: Readonly<Record<string, string | null>>) {
     return alterTopicConfigs(this.#session, topic, changes)
+  }
+
+  alterManyTopicConfigs(changes: TopicChanges) {
+    return alterManyTopicConfigs(this.#session, changes)
   }
 
   deleteRecords(before: readonly (TopicPartition & { readonly offset: bigint })[]) {

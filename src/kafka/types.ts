@@ -185,6 +185,10 @@ export interface Cluster extends AsyncDisposable {
     topic: string,
     changes: Readonly<Record<string, string | null>>,
   ): Promise<Outcome<string, string>>
+  /** The same for many topics with few requests; the outcome of each by its name. */
+  alterManyTopicConfigs(
+    changes: ReadonlyMap<string, Readonly<Record<string, string | null>>>,
+  ): Promise<ReadonlyMap<string, Outcome<string, string>>>
   deleteRecords(before: readonly (TopicPartition & { readonly offset: bigint })[]): Promise<void>
   /** Every group of every type and state, from all brokers. */
   listGroups(): Promise<readonly GroupListing[]>

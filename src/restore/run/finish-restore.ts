@@ -75,7 +75,7 @@ class Finishing {
       this.notices.push({ code: 'topic-gone', message, topic })
       return entry
     }
-    const refused = await applySettings(this.#cluster, topic, waiting)
+    const refused = (await applySettings(this.#cluster, new Map([[topic, waiting]]))).get(topic) ?? []
     this.notices.push(...refused)
     this.done.push({ topic, configs: settingTexts(waiting) })
     return refused.length > 0 ? entry : { ...entry, waiting: {}, waitingReason: '' }

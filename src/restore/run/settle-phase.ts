@@ -1,33 +1,31 @@
-import { Budget } from '../../base/index.ts'
-import type { PlannedTopic } from '../plan/plan-types.ts'
+import type { RestoreNotice } from '../job.ts'
 import type { RestoreState } from '../state/restore-state.ts'
 import type { RestoredFacts } from '../topics/decide-settings.ts'
-import { clusterDefaults, settleTopic } from '../topics/settle-topics.ts'
+import { clusterDefaults, settleTopics } from '../topics/settle-topics.ts'
 import type { Phase } from './phase.ts'
-
-/** Topics whose settings are changed at the same time. */
-const AT_ONCE = 32
 
 /** Puts the final settings in force for the topics that were copied whole, and closes the journal when nothing is left to do. */
 export async function settleAll({ environment, made, state, notices, signal }: Phase): Promise<void> {
   const { job, context, cluster } = environment
   context.progress.phase('settings')
+  signal.throwIfAborted()
   const open = made.plan.topics.filter(
     ({ target }) => state.topic(target)?.settled === false && state.isWhole(target),
   )
   if (open.length > 0) {
     const defaults = await clusterDefaults(cluster)
     const shared = { cluster, job, facts: made.facts, defaults, now: context.clock.now() }
-    const places = new Budget(AT_ONCE)
-    const settle = async (planned: PlannedTopic) => {
+    const copied = open.flatMap((planned) => {
       const entry = state.topic(planned.target)
-      if (!entry) return
-      const settled = await settleTopic(planned, entry, restoredFacts(state, planned.target), shared)
+      return entry ? [{ planned, entry, restored: restoredFacts(state, planned.target) }] : []
+    })
+    const all: RestoreNotice[] = [...state.header.notices]
+    for (const [topic, settled] of await settleTopics(copied, shared)) {
       const { waiting, waitingReason } = settled
-      state.updateTopic(planned.target, { settled: true, waiting, waitingReason })
-      state.update({ notices: [...state.header.notices, ...settled.notices] })
+      state.updateTopic(topic, { settled: true, waiting, waitingReason })
+      all.push(...settled.notices)
     }
-    await Promise.all(open.map((planned) => places.with(1, () => settle(planned), signal)))
+    state.update({ notices: all })
   }
   for (const { target, failure, before, created } of state.topics()) {
     if (!failure || (!created && Object.keys(before).length === 0)) continue

@@ -3,7 +3,13 @@ import type { RestoreJob, RestoreNotice } from '../job.ts'
 import type { PlannedTopic, TargetFacts } from '../plan/plan-types.ts'
 import type { JournalTopic } from '../state/journal-types.ts'
 import { copyConfigs } from './copy-configs.ts'
-import { type DecisionInput, decideSettings, type RestoredFacts, type Settings } from './decide-settings.ts'
+import {
+  type Decision,
+  type DecisionInput,
+  decideSettings,
+  type RestoredFacts,
+  type Settings,
+} from './decide-settings.ts'
 
 export type Defaults = DecisionInput['defaults']
 
@@ -65,17 +71,42 @@ export interface SettleContext {
   readonly now: number
 }
 
+/** A topic that was copied, and what of it decides on its settings. */
+export interface CopiedTopic {
+  readonly planned: PlannedTopic
+  readonly entry: JournalTopic
+  readonly restored: RestoredFacts
+}
+
 /**
- * Puts the final settings of a topic in force, apart from those that would delete what was restored. Settings that the target
- * does not know or refuses are left out one by one, and named.
+ * Puts the final settings of topics in force, apart from those that would delete what was restored. Settings that the target
+ * does not know or refuses are left out one by one, and named. Answers by target topic.
  */
-export async function settleTopic(
-  planned: PlannedTopic,
-  entry: JournalTopic,
-  restored: RestoredFacts,
+export async function settleTopics(
+  topics: readonly CopiedTopic[],
   context: SettleContext,
-): Promise<Settled> {
-  const { cluster, job, facts, defaults, now } = context
+): Promise<ReadonlyMap<string, Settled>> {
+  const decided = new Map(topics.map((topic) => [topic.planned.target, decide(topic, context)]))
+  const refused = await applySettings(
+    context.cluster,
+    new Map([...decided].map(([topic, { decision }]) => [topic, decision.now])),
+  )
+  return new Map(
+    [...decided].map(([topic, { decision, notices }]) => [
+      topic,
+      {
+        waiting: decision.waiting,
+        waitingReason: decision.reason,
+        notices: [...notices, ...(refused.get(topic) ?? [])],
+      },
+    ]),
+  )
+}
+
+function decide(
+  { planned, entry, restored }: CopiedTopic,
+  { job, facts, defaults, now }: SettleContext,
+): { readonly decision: Decision; readonly notices: readonly RestoreNotice[] } {
   const topic = planned.target
   const notices: RestoreNotice[] = []
   const known = new Set(facts.knownConfigs)
@@ -88,36 +119,44 @@ export async function settleTopic(
     }
   }
   limitInSync(wanted, planned, facts, notices)
-  const decision = decideSettings({ wanted, restored, defaults, now, applyRetention: job.applyRetention })
-  notices.push(...(await applySettings(cluster, topic, decision.now)))
-  return { waiting: decision.waiting, waitingReason: decision.reason, notices }
+  const { applyRetention } = job
+  return { decision: decideSettings({ wanted, restored, defaults, now, applyRetention }), notices }
 }
 
-/** Sets what is given, `cleanup.policy` before the rest; answers with a notice for each setting that was refused. */
+/** Sets what is given, `cleanup.policy` before the rest; answers with notices for what was refused, by topic. */
 export async function applySettings(
   cluster: Cluster,
-  topic: string,
-  settings: Settings,
-): Promise<RestoreNotice[]> {
-  const { 'cleanup.policy': policy, ...rest } = settings
-  const notices: RestoreNotice[] = []
-  const steps: Settings[] = policy === undefined ? [rest] : [{ 'cleanup.policy': policy }, rest]
-  for (const step of steps) {
-    if (Object.keys(step).length === 0) continue
-    const outcome = await cluster.alterTopicConfigs(topic, step)
-    for (const { item, error } of outcome.failed) {
-      const message = `The target refuses the setting ${item}=${step[item] ?? '(default)'} of ${topic}: ${error.message}`
-      notices.push({ code: 'config-refused', message, topic })
-    }
-    // Retention that was meant to go with compaction would delete under the policy that is still in force.
-    if (outcome.failed.some(({ item }) => item === 'cleanup.policy')) {
-      const message = `The other settings of ${topic} are left as they were during the copy, because they depend on cleanup.policy`
-      notices.push({ code: 'config-refused', message, topic })
-      break
+  settings: ReadonlyMap<string, Settings>,
+): Promise<ReadonlyMap<string, readonly RestoreNotice[]>> {
+  const notices = new Map<string, RestoreNotice[]>()
+  const apply = async (changes: ReadonlyMap<string, Settings>) => {
+    const outcomes = await cluster.alterManyTopicConfigs(changes)
+    for (const [topic, { failed }] of outcomes) {
+      for (const { item, error } of failed) {
+        const value = changes.get(topic)?.[item] ?? '(default)'
+        const message = `The target refuses the setting ${item}=${value} of ${topic}: ${error.message}`
+        notices.set(topic, [...(notices.get(topic) ?? []), { code: 'config-refused', message, topic }])
+      }
     }
   }
+  const policies = new Map<string, Settings>()
+  const rest = new Map<string, Settings>()
+  for (const [topic, { [POLICY]: policy, ...others }] of settings) {
+    if (policy !== undefined) policies.set(topic, { [POLICY]: policy })
+    rest.set(topic, others)
+  }
+  await apply(policies)
+  for (const [topic, refused] of notices) {
+    // Retention that was meant to go with compaction would delete under the policy that is still in force.
+    rest.delete(topic)
+    const message = `The other settings of ${topic} are left as they were during the copy, because they depend on ${POLICY}`
+    refused.push({ code: 'config-refused', message, topic })
+  }
+  await apply(rest)
   return notices
 }
+
+const POLICY = 'cleanup.policy'
 
 /** More in-sync replicas than there are replicas would keep every producer out. */
 function limitInSync(
