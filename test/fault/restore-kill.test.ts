@@ -9,7 +9,7 @@ import { startCli } from '../support/cli.ts'
 import { jobContext } from '../support/jobs.ts'
 import { content, RestoreLab, range } from '../support/restore-lab.ts'
 
-const kills = 100
+const kills = 30
 const partitions = 3
 const perPartition = 12_000
 
