@@ -35,6 +35,7 @@ export function dataSets(scale: number): readonly DataSet[] {
 export async function benchCluster(): Promise<TestCluster> {
   return await startCluster({
     heap: '1g',
+    tuning: 'production',
     properties: { 'num.io.threads': '4', 'log.segment.bytes': '268435456' },
   })
 }

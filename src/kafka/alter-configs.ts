@@ -1,11 +1,11 @@
+import { isTidemarkError, type TidemarkError } from '../base/index.ts'
+import { offeredVersion, type Versions } from './api-choice.ts'
 import {
   alterConfigsV1,
   alterConfigsV2,
   incrementalAlterConfigsV0,
   incrementalAlterConfigsV1,
-} from '@platformatic/kafka'
-import { isTidemarkError, type TidemarkError } from '../base/index.ts'
-import { offeredVersion, type Versions } from './api-choice.ts'
+} from './client-library.ts'
 import type { Session } from './session.ts'
 import { configError, topicConfigs } from './topic-configs.ts'
 import type { Failure, Outcome } from './types.ts'

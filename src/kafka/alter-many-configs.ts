@@ -1,7 +1,7 @@
-import { incrementalAlterConfigsV0, incrementalAlterConfigsV1 } from '@platformatic/kafka'
 import { isTidemarkError } from '../base/index.ts'
 import { alterTopicConfigs } from './alter-configs.ts'
 import { offeredVersion, type Versions } from './api-choice.ts'
+import { incrementalAlterConfigsV0, incrementalAlterConfigsV1 } from './client-library.ts'
 import type { Session } from './session.ts'
 import type { Outcome } from './types.ts'
 

@@ -1,6 +1,6 @@
-import { type API, protocolAPIsById } from '@platformatic/kafka'
 import { TidemarkError } from '../base/index.ts'
 import type { BrokerConnection } from './broker-connection.ts'
+import { type API, protocolAPIsById } from './client-library.ts'
 
 /** Codecs of one request in several versions, newest first, with the same arguments and the same answer. */
 export type Versions<Arguments extends unknown[], Response> = readonly API<Arguments, Response>[]

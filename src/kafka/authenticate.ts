@@ -1,3 +1,5 @@
+import { isTidemarkError, TidemarkError } from '../base/index.ts'
+import type { BrokerConnection } from './broker-connection.ts'
 import {
   saslAuthenticateV1,
   saslAuthenticateV2,
@@ -5,9 +7,7 @@ import {
   saslOAuthBearer,
   saslPlain,
   saslScramSha,
-} from '@platformatic/kafka'
-import { isTidemarkError, TidemarkError } from '../base/index.ts'
-import type { BrokerConnection } from './broker-connection.ts'
+} from './client-library.ts'
 import type { SaslOptions } from './types.ts'
 
 const saslAuthenticateKey = 36

@@ -1,4 +1,7 @@
 import type { Socket } from 'node:net'
+import { TidemarkError } from '../base/index.ts'
+import { authenticate } from './authenticate.ts'
+import { addressText, type BrokerAddress, openSocket } from './broker-socket.ts'
 import {
   type API,
   type Callback,
@@ -7,10 +10,7 @@ import {
   ResponseError,
   type ResponseParser,
   type Writer,
-} from '@platformatic/kafka'
-import { TidemarkError } from '../base/index.ts'
-import { authenticate } from './authenticate.ts'
-import { addressText, type BrokerAddress, openSocket } from './broker-socket.ts'
+} from './client-library.ts'
 import { foreignBytes, tlsFailure } from './connect-errors.ts'
 import { FrameReader } from './frame-reader.ts'
 import { negotiate, type SupportedVersions } from './negotiate.ts'

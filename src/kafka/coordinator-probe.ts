@@ -1,5 +1,5 @@
-import { describeGroupsV2, describeGroupsV5 } from '@platformatic/kafka'
 import type { Versions } from './api-choice.ts'
+import { describeGroupsV2, describeGroupsV5 } from './client-library.ts'
 import type { Session } from './session.ts'
 import type { PartitionInfo } from './types.ts'
 

@@ -1,7 +1,7 @@
-import { findCoordinatorV1, findCoordinatorV2, findCoordinatorV4 } from '@platformatic/kafka'
 import { TidemarkError } from '../base/index.ts'
 import { chooseVersion, type Versions } from './api-choice.ts'
 import type { BrokerConnection } from './broker-connection.ts'
+import { findCoordinatorV1, findCoordinatorV2, findCoordinatorV4 } from './client-library.ts'
 import type { Route } from './item-batch.ts'
 import { errorFromCode } from './protocol-errors.ts'
 import type { Session } from './session.ts'

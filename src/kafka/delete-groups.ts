@@ -1,5 +1,5 @@
-import { deleteGroupsV1, deleteGroupsV2 } from '@platformatic/kafka'
 import type { Versions } from './api-choice.ts'
+import { deleteGroupsV1, deleteGroupsV2 } from './client-library.ts'
 import type { Coordinators } from './coordinators.ts'
 import { type ItemResult, runBatch } from './item-batch.ts'
 import { errorFromCode } from './protocol-errors.ts'

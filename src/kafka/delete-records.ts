@@ -1,5 +1,5 @@
-import { deleteRecordsV1, deleteRecordsV2 } from '@platformatic/kafka'
 import type { Versions } from './api-choice.ts'
+import { deleteRecordsV1, deleteRecordsV2 } from './client-library.ts'
 import { allDone, type ItemResult, runBatch } from './item-batch.ts'
 import type { Leaders } from './leaders.ts'
 import { errorFromCode } from './protocol-errors.ts'

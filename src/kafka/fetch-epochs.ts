@@ -1,10 +1,10 @@
+import type { BrokerConnection } from './broker-connection.ts'
 import {
   listOffsetsV8,
   offsetForLeaderEpochV2,
   offsetForLeaderEpochV3,
   offsetForLeaderEpochV4,
-} from '@platformatic/kafka'
-import type { BrokerConnection } from './broker-connection.ts'
+} from './client-library.ts'
 import { apiKey, code } from './data-codes.ts'
 import type { TopicPartition } from './types.ts'
 

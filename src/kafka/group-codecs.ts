@@ -1,4 +1,4 @@
-import { createAPI, type Reader, Writer } from '@platformatic/kafka'
+import { createAPI, type Reader, Writer } from './client-library.ts'
 
 /** One described group, whatever its type. */
 export interface DescribedGroup {

@@ -1,7 +1,7 @@
-import { offsetCommitV6, offsetCommitV8, offsetDeleteV0 } from '@platformatic/kafka'
 import type { TidemarkError } from '../base/index.ts'
 import type { Versions } from './api-choice.ts'
 import type { BrokerConnection } from './broker-connection.ts'
+import { offsetCommitV6, offsetCommitV8, offsetDeleteV0 } from './client-library.ts'
 import type { Coordinators } from './coordinators.ts'
 import { type ItemResult, runBatch } from './item-batch.ts'
 import type { Leaders } from './leaders.ts'

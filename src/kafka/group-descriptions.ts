@@ -1,7 +1,7 @@
-import { describeGroupsV2, describeGroupsV5 } from '@platformatic/kafka'
 import { TidemarkError } from '../base/index.ts'
 import { offeredVersion, type Versions } from './api-choice.ts'
 import type { BrokerConnection } from './broker-connection.ts'
+import { describeGroupsV2, describeGroupsV5 } from './client-library.ts'
 import type { Coordinators } from './coordinators.ts'
 import { consumerGroupDescribe, type DescribedGroups, shareGroupDescribe } from './group-codecs.ts'
 import { type ItemResult, runBatch } from './item-batch.ts'

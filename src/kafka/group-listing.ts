@@ -1,6 +1,6 @@
-import { listGroupsV2, listGroupsV4, listGroupsV5 } from '@platformatic/kafka'
 import { systemClock } from '../base/index.ts'
 import { chooseVersion, type Versions } from './api-choice.ts'
+import { listGroupsV2, listGroupsV4, listGroupsV5 } from './client-library.ts'
 import { coordinatorsActive } from './coordinator-probe.ts'
 import { errorFromCode } from './protocol-errors.ts'
 import type { Session } from './session.ts'

@@ -1,7 +1,7 @@
-import { offsetFetchV5, offsetFetchV7, offsetFetchV8 } from '@platformatic/kafka'
 import { isTidemarkError, systemClock } from '../base/index.ts'
 import { chooseVersion, type Versions } from './api-choice.ts'
 import type { BrokerConnection } from './broker-connection.ts'
+import { offsetFetchV5, offsetFetchV7, offsetFetchV8 } from './client-library.ts'
 import type { Coordinators } from './coordinators.ts'
 import { type ItemResult, runBatch } from './item-batch.ts'
 import { errorFromCode } from './protocol-errors.ts'

@@ -1,5 +1,5 @@
-import { createTopicsV5, createTopicsV7 } from '@platformatic/kafka'
 import { offeredVersion, type Versions } from './api-choice.ts'
+import { createTopicsV5, createTopicsV7 } from './client-library.ts'
 import type { Session } from './session.ts'
 import { readTopicConfigs } from './topic-configs.ts'
 

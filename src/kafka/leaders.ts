@@ -84,10 +84,14 @@ export class Leaders {
 
 /** Ms before a topic that one broker does not know is asked for once more. */
 const secondLook = 250
+/** Ms for which a topic that was missed twice is believed to be missing when it is missed again. */
+const believed = 5_000
+/** When topics were last missed twice (ms, monotonic), by session and name. */
+const missedTwice = new WeakMap<Session, Map<string, number>>()
 
 /**
  * Metadata of named topics. A broker that has just started, or that lags behind, may not know a topic yet: what is
- * missing is asked for once more before it is believed.
+ * missing is asked for once more before it is believed, unless that has just been done.
  */
 export async function readTopics(
   session: Session,
@@ -95,9 +99,16 @@ export async function readTopics(
 ): Promise<{ readonly topics: readonly TopicInfo[]; readonly errors: ReadonlyMap<string, number> }> {
   const first = await session.metadata(names)
   const missing = [...first.errors].filter(([, code]) => code === unknownTopic).map(([name]) => name)
-  if (missing.length === 0) return first
+  const known = missedTwice.get(session) ?? new Map<string, number>()
+  missedTwice.set(session, known)
+  const now = systemClock.monotonic()
+  if (missing.every((name) => now - (known.get(name) ?? Number.NEGATIVE_INFINITY) < believed)) return first
   await systemClock.sleep(secondLook, session.signal)
   const second = await session.metadata(missing)
+  for (const name of missing) {
+    if (second.errors.get(name) === unknownTopic) known.set(name, systemClock.monotonic())
+    else known.delete(name)
+  }
   const errors = new Map(
     [...first.errors].filter(([, code]) => code !== unknownTopic).concat([...second.errors]),
   )

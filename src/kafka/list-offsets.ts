@@ -1,6 +1,6 @@
-import { listOffsetsV4, listOffsetsV7 } from '@platformatic/kafka'
 import { chooseVersion, type Versions } from './api-choice.ts'
 import type { BrokerConnection } from './broker-connection.ts'
+import { listOffsetsV4, listOffsetsV7 } from './client-library.ts'
 import { allDone, type ItemResult, runBatch } from './item-batch.ts'
 import type { Leaders } from './leaders.ts'
 import { errorFromCode } from './protocol-errors.ts'

@@ -1,5 +1,5 @@
-import { describeLogDirsV1, describeLogDirsV2, describeLogDirsV4 } from '@platformatic/kafka'
 import { chooseVersion, type Versions } from './api-choice.ts'
+import { describeLogDirsV1, describeLogDirsV2, describeLogDirsV4 } from './client-library.ts'
 import { errorFromCode } from './protocol-errors.ts'
 import type { Cluster, Failure, Outcome, TopicPartition } from './types.ts'
 

@@ -1,6 +1,6 @@
-import { metadataV7, metadataV9, metadataV10, metadataV12 } from '@platformatic/kafka'
 import { chooseVersion, type Versions } from './api-choice.ts'
 import type { BrokerConnection } from './broker-connection.ts'
+import { metadataV7, metadataV9, metadataV10, metadataV12 } from './client-library.ts'
 import type { Broker, PartitionInfo, TopicInfo } from './types.ts'
 
 /** The state of a cluster as one broker knew it. */

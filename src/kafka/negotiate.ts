@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { type API, apiVersionsV2, apiVersionsV3 } from '@platformatic/kafka'
 import { TidemarkError } from '../base/index.ts'
 import type { BrokerConnection } from './broker-connection.ts'
+import { type API, apiVersionsV2, apiVersionsV3 } from './client-library.ts'
 
 /** For each API key the versions that a broker offers. */
 export type SupportedVersions = ReadonlyMap<number, { readonly min: number; readonly max: number }>

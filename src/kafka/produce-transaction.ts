@@ -1,6 +1,6 @@
-import { addPartitionsToTxnV1, addPartitionsToTxnV3, endTxnV1, endTxnV3 } from '@platformatic/kafka'
 import { isTidemarkError, retry } from '../base/index.ts'
 import type { BrokerConnection } from './broker-connection.ts'
+import { addPartitionsToTxnV1, addPartitionsToTxnV3, endTxnV1, endTxnV3 } from './client-library.ts'
 import { apiKey, code } from './data-codes.ts'
 import { errorFromCode, kafkaCodeOf } from './protocol-errors.ts'
 import type { Cluster, ProducerIdentity, TopicPartition } from './types.ts'

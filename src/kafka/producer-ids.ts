@@ -1,6 +1,6 @@
-import { describeProducersV0, initProducerIdV1, initProducerIdV4 } from '@platformatic/kafka'
 import { TidemarkError } from '../base/index.ts'
 import { offeredVersion, type Versions } from './api-choice.ts'
+import { describeProducersV0, initProducerIdV1, initProducerIdV4 } from './client-library.ts'
 import type { Coordinators } from './coordinators.ts'
 import { allDone, type ItemResult, runBatch } from './item-batch.ts'
 import type { Leaders } from './leaders.ts'

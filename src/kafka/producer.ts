@@ -22,6 +22,8 @@ const defaults = {
 /** A broker remembers the last five batches of a producer. */
 const mostInFlight = 5
 const lastEpoch = 32_766
+/** Partitions that a connection has before another one is opened: a request of several batches costs the broker little more than one. */
+const partitionsFirst = 2
 /** Bytes that a sender is taken to need when it is let go on. */
 const usualBatch = 64 << 10
 
@@ -350,7 +352,7 @@ export class Producer implements AsyncDisposable {
     for (const other of lanes) if (!lane || other.partitions.size < lane.partitions.size) lane = other
     const most =
       this.#options.connections ?? this.#cluster.options.connectionsPerBroker ?? defaults.connections
-    if (!lane || (lane.partitions.size > 0 && lanes.length < most)) {
+    if (!lane || (lane.partitions.size >= partitionsFirst && lanes.length < most)) {
       lane = new ProduceLane(partition.leader, this.#laneHost)
       lanes.push(lane)
     }

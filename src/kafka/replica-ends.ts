@@ -1,5 +1,5 @@
-import { listOffsetsV4 } from '@platformatic/kafka'
 import type { BrokerConnection } from './broker-connection.ts'
+import { listOffsetsV4 } from './client-library.ts'
 import { apiKey, code } from './data-codes.ts'
 import { epochEnds } from './fetch-epochs.ts'
 import type { PartitionInfo, TopicPartition } from './types.ts'

@@ -1,4 +1,4 @@
-import { createAPI, type Reader } from '@platformatic/kafka'
+import { createAPI, type Reader } from './client-library.ts'
 import { type DescribedGroups, type DescribedMember, describeRequest, readGroups } from './group-codecs.ts'
 
 /*

@@ -1,3 +1,6 @@
+import { isTidemarkError, TidemarkError } from '../base/index.ts'
+import { chooseVersion, type Versions } from './api-choice.ts'
+import { brokerConfig } from './broker-configs.ts'
 import {
   createPartitionsV1,
   createPartitionsV3,
@@ -6,10 +9,7 @@ import {
   createTopicsV7,
   deleteTopicsV3,
   deleteTopicsV6,
-} from '@platformatic/kafka'
-import { isTidemarkError, TidemarkError } from '../base/index.ts'
-import { chooseVersion, type Versions } from './api-choice.ts'
-import { brokerConfig } from './broker-configs.ts'
+} from './client-library.ts'
 import { type ItemBatch, type ItemResult, type Route, runBatch } from './item-batch.ts'
 import { readTopics } from './leaders.ts'
 import { errorFromCode, kafkaCodeOf } from './protocol-errors.ts'

@@ -1,6 +1,6 @@
-import { describeConfigsV2, describeConfigsV4 } from '@platformatic/kafka'
 import type { TidemarkError } from '../base/index.ts'
 import type { Versions } from './api-choice.ts'
+import { describeConfigsV2, describeConfigsV4 } from './client-library.ts'
 import { allDone, type ItemResult, runBatch } from './item-batch.ts'
 import { readTopics } from './leaders.ts'
 import { errorFromCode } from './protocol-errors.ts'

@@ -75,11 +75,14 @@ test('leaders move again and again during a backup: everything is there once', a
   await slowly('moving', (running) => moveLeaders('orders', running))
 })
 
-test('leaders move again and again during a restore: everything is there once', async () => {
-  await restoreWhile('moving', { default_replication_factor: 3 }, (running) =>
-    moveLeaders('moving-orders', running),
-  )
-})
+for (const delivery of ['idempotent', 'transactions']) {
+  test(`leaders move again and again during a restore (${delivery}): everything is there once`, async () => {
+    const name = `moving-${delivery}`
+    await restoreWhile(name, { default_replication_factor: 3, delivery }, (running) =>
+      moveLeaders(`${name}-orders`, running),
+    )
+  })
+}
 
 /** A backup that a quota holds back, and what happens meanwhile. */
 async function slowly(backupId: string, meanwhile: (running: RunningCli) => Promise<void>): Promise<void> {
@@ -152,7 +155,7 @@ async function loseBroker(id: number): Promise<void> {
 /** Until the program ends, or often enough: another replica first, and an election. */
 async function moveLeaders(topic: string, running: RunningCli): Promise<void> {
   const { admin } = stage.source
-  for (let move = 0; move < 12 && running.process.exitCode === null; move++) {
+  for (let move = 0; move < 100 && running.process.exitCode === null; move++) {
     for (let partition = 0; partition < partitions; partition++) {
       const replicas = [0, 1, 2].map((replica) => ((partition + move + replica) % 3) + 1)
       await admin.reassign(topic, partition, replicas)

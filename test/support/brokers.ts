@@ -28,6 +28,8 @@ export interface ClusterSetup {
   readonly jvm?: readonly string[]
   /** @default '384m' */
   readonly heap?: string
+  /** Start quickly and stay small (`tests`), or run as brokers are run (`production`). @default 'tests' */
+  readonly tuning?: 'tests' | 'production'
 }
 
 /** One broker of a test cluster. Ports and data stay the same over restarts. */
@@ -137,6 +139,14 @@ export async function startCluster(setup: ClusterSetup = {}): Promise<TestCluste
   }
 }
 
+/** Up in a few seconds and small, for tests. */
+const testJvm: readonly string[] = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+/** What Kafka's own start script sets. */
+const productionJvm: readonly string[] = [
+  ...['-server', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20', '-XX:InitiatingHeapOccupancyPercent=35'],
+  ...['-XX:+ExplicitGCInvokesConcurrent', '-Djava.awt.headless=true'],
+]
+
 interface NodePorts {
   readonly id: number
   readonly controller: number
@@ -200,8 +210,7 @@ class Broker implements TestBroker {
     const { jars, setup } = this.#context
     const jvm = [
       `-Xmx${setup.heap ?? '384m'}`,
-      '-XX:+UseSerialGC',
-      '-XX:TieredStopAtLevel=1',
+      ...(setup.tuning === 'production' ? productionJvm : testJvm),
       ...(setup.jvm ?? []),
     ]
     const main = [
