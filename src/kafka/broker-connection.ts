@@ -50,12 +50,18 @@ export interface Exchange {
 /** Whether a broker may have seen a request that failed. Stands in `details.outcome` of the error. */
 export type RequestOutcome = 'unknown' | 'not-sent'
 
+/** Takes the response, or the reason why there is none. */
+type Done = (error: Error | null, frame?: Buffer) => void
+
 interface Pending {
   readonly correlationId: number
   readonly into: ((size: number) => Buffer) | undefined
-  readonly done: (error: Error | null, frame?: Buffer) => void
+  readonly done: Done
   readonly timer: NodeJS.Timeout
 }
+
+/** Bytes of a body's first part up to which it is copied behind the header, instead of being written by itself. */
+const smallPart = 1 << 10
 
 /** Until the broker has shown that it speaks Kafka, a response larger than this is taken for something else. */
 const largestFirstResponse = 1 << 20
@@ -186,6 +192,11 @@ export class BrokerConnection implements AsyncDisposable {
     })
   }
 
+  /** As {@link exchange}, without a promise: `done` is called once, later, with the reason or the response. It must not throw. */
+  request(exchange: Exchange, done: Done): void {
+    this.#write(exchange, done)
+  }
+
   /**
    * Runs one of the client library's API codecs. A response that carries error codes is given back like any other:
    * what they mean is for the caller to decide, item by item.
@@ -287,16 +298,19 @@ export class BrokerConnection implements AsyncDisposable {
     const timeout = exchange.timeout ?? this.#options.requestTimeout ?? 30_000
     const timer = setTimeout(() => this.#late(correlationId, timeout), timeout)
     this.#pending.push({ correlationId, into: exchange.into, done, timer })
+    const [first, ...rest] = exchange.body
+    const joined = first !== undefined && first.length <= smallPart
     socket.cork()
-    socket.write(this.#header(exchange, correlationId))
-    for (const part of exchange.body) if (part.length > 0) socket.write(part)
+    socket.write(this.#header(exchange, correlationId, joined ? first : undefined))
+    for (const part of joined ? rest : exchange.body) if (part.length > 0) socket.write(part)
     socket.uncork()
   }
 
-  /** size, api key, api version, correlation id, client id, and for flexible versions no tagged fields. */
-  #header(exchange: Exchange, correlationId: number): Buffer {
-    const header = Buffer.allocUnsafe(14 + this.#clientId.length + (exchange.flexible ? 1 : 0))
-    let size = header.length - 4
+  /** size, api key, api version, correlation id, client id, and for flexible versions no tagged fields; then the body's `first` part. */
+  #header(exchange: Exchange, correlationId: number, first: Uint8Array | undefined): Buffer {
+    const length = 14 + this.#clientId.length + (exchange.flexible ? 1 : 0)
+    const header = Buffer.allocUnsafe(length + (first?.length ?? 0))
+    let size = length - 4
     for (const part of exchange.body) size += part.length
     header.writeInt32BE(size, 0)
     header.writeInt16BE(exchange.apiKey, 4)
@@ -304,7 +318,8 @@ export class BrokerConnection implements AsyncDisposable {
     header.writeInt32BE(correlationId, 8)
     header.writeInt16BE(this.#clientId.length, 12)
     this.#clientId.copy(header, 14)
-    if (exchange.flexible) header[header.length - 1] = 0
+    if (exchange.flexible) header[length - 1] = 0
+    if (first) header.set(first, length)
     return header
   }
 

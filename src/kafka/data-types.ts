@@ -118,10 +118,11 @@ export interface PartitionProducerOptions extends TopicPartition {
 /** The ordered, exactly-once way into one target partition. */
 export interface PartitionProducer extends TopicPartition {
   /**
-   * Queues a batch; its memory is lent until it has landed or the partition has failed. Resolves when there is room for
-   * another; rejects when the partition has failed for good. Batches go out in the order of the calls.
+   * Queues a batch; its memory is lent until it has landed or the partition has failed. Answers nothing while there is room for
+   * another, else a promise that resolves when there is, and that rejects when the partition has failed for good. Batches go
+   * out in the order of the calls.
    */
-  send(batch: OutgoingBatch): Promise<void>
+  send(batch: OutgoingBatch): Promise<void> | undefined
   /** Resolves when all that was sent has landed. */
   flush(): Promise<void>
   /** Producer id and epoch in use: the epoch grows with every recovery, and the id changes when the epochs are used up. */

@@ -5,7 +5,6 @@ import { judgeLost, judgeProduce } from './produce-judge.ts'
 import type { ProducePartition, Sent } from './produce-partition.ts'
 import { produceFlexible, produceRequest, produceTopicIds, produceVersions } from './produce-request.ts'
 import { produceResponse } from './produce-response.ts'
-import { uuidKey } from './wire-reader.ts'
 
 export interface ProduceLaneHost {
   /** Aborts when the producer ends. */
@@ -164,22 +163,19 @@ export class ProduceLane {
     }))
     const { transactionalId } = this.#host
     this.#inFlight++
-    connection
-      .exchange({
-        apiKey: apiKey.produce,
-        apiVersion: version,
-        flexible: version >= produceFlexible,
-        body: produceRequest(version, items, { transactionalId, timeout: replicaTime }),
-        timeout: answerTime,
-      })
-      .then(
-        (frame) => this.#answered(connection, entries, frame, version),
-        (error: unknown) => {
-          this.#inFlight--
-          this.#unanswered(entries, error)
-          this.#fail(error as Error)
-        },
-      )
+    const exchange = {
+      apiKey: apiKey.produce,
+      apiVersion: version,
+      flexible: version >= produceFlexible,
+      body: produceRequest(version, items, { transactionalId, timeout: replicaTime }),
+      timeout: answerTime,
+    }
+    connection.request(exchange, (error, frame) => {
+      if (frame !== undefined) return this.#answered(connection, entries, frame, version)
+      this.#inFlight--
+      this.#unanswered(entries, error)
+      this.#fail(error as Error)
+    })
   }
 
   #version(connection: BrokerConnection, entries: readonly Entry[]): number | undefined {
@@ -236,42 +232,43 @@ export class ProduceLane {
   }
 }
 
-/** Finds the entry that an answer is for. With one entry, as is usual with few partitions, nothing is looked up. */
+/** Finds the entry that an answer is for. Answers that come in the order of the request, as they usually do, need no look-up. */
 class Answers {
   readonly #entries: readonly Entry[]
   readonly #byId: boolean
-  readonly #taken = new Set<Entry>()
-  #places: Map<string, Entry> | undefined
+  readonly #taken: boolean[]
+  #next = 0
+  #places: Map<string, number> | undefined
 
   constructor(entries: readonly Entry[], byId: boolean) {
     this.#entries = entries
     this.#byId = byId
+    this.#taken = new Array<boolean>(entries.length).fill(false)
   }
 
   take(topic: string, partition: number): Entry | undefined {
-    const entry = this.#find(topic, partition)
-    if (!entry || this.#taken.has(entry)) return undefined
-    this.#taken.add(entry)
-    return entry
+    const index = this.#find(topic, partition)
+    if (index === undefined || this.#taken[index]) return undefined
+    this.#taken[index] = true
+    this.#next = index + 1
+    return this.#entries[index]
   }
 
   rest(): Entry[] {
-    return this.#entries.filter((entry) => !this.#taken.has(entry))
+    return this.#entries.filter((_, index) => !this.#taken[index])
   }
 
-  #find(topic: string, partition: number): Entry | undefined {
-    const [only, ...others] = this.#entries
-    if (only && others.length === 0) {
-      return only.partition.partition === partition && this.#topic(only) === topic ? only : undefined
-    }
+  #find(topic: string, partition: number): number | undefined {
+    const next = this.#entries[this.#next]
+    if (next && next.partition.partition === partition && this.#topic(next) === topic) return this.#next
     this.#places ??= new Map(
-      this.#entries.map((entry) => [`${this.#topic(entry)}/${entry.partition.partition}`, entry]),
+      this.#entries.map((entry, index) => [`${this.#topic(entry)}/${entry.partition.partition}`, index]),
     )
     return this.#places.get(`${topic}/${partition}`)
   }
 
   #topic({ partition }: Entry): string {
-    return this.#byId ? uuidKey(partition.topicId ?? '') : partition.topic
+    return this.#byId ? partition.topicKey : partition.topic
   }
 }
 

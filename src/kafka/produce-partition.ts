@@ -9,6 +9,7 @@ import type {
 } from './data-types.ts'
 import { gravity, type Judged, targetChanged } from './produce-judge.ts'
 import type { ProducerIdentity } from './types.ts'
+import { uuidKey } from './wire-reader.ts'
 
 /** A batch that has been sent and is not known to have landed. */
 export interface Sent {
@@ -58,6 +59,7 @@ export class ProducePartition implements PartitionProducer {
   /** The producer is finding out what has landed, or looking for the leader. */
   halted = true
   readonly #host: PartitionHost
+  #topicKey: string | undefined
   #identity: ProducerIdentity
   #sequence = 0
   /** The next batch goes alone, until it has landed. */
@@ -83,6 +85,13 @@ export class ProducePartition implements PartitionProducer {
     this.end = options.expectedBase ?? options.since
     this.#identity = { producerId: identity.producerId, epoch: options.epoch ?? identity.epoch }
     this.#host = host
+  }
+
+  /** The topic id as answers name it. */
+  get topicKey(): string {
+    if (this.topicId === undefined) return ''
+    this.#topicKey ??= uuidKey(this.topicId)
+    return this.#topicKey
   }
 
   get producerId(): bigint {
@@ -130,14 +139,14 @@ export class ProducePartition implements PartitionProducer {
     return batch ? batch.end - batch.start : 0
   }
 
-  send(batch: OutgoingBatch): Promise<void> {
+  send(batch: OutgoingBatch): Promise<void> | undefined {
     if (this.#failure) return Promise.reject(this.#failure)
     const bytes = batch.end - batch.start
     this.#queue.push(batch)
     this.#bytes += bytes
     this.#host.queued(bytes)
     this.#host.ready(this)
-    if (this.hasRoom) return Promise.resolve()
+    if (this.hasRoom) return undefined
     this.#room ??= Promise.withResolvers()
     this.#host.starving(this)
     return this.#room.promise

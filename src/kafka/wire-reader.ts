@@ -1,5 +1,8 @@
 import { TidemarkError } from '../base/index.ts'
 
+/** The UUID read last: answers in a row are for the same topic. */
+let lastUuid = { text: '0'.repeat(32), bytes: Buffer.alloc(16) }
+
 /**
  * Reads the primitive types of the Kafka protocol from a response, in place. Whatever the bytes are, it never reads
  * beyond them: it throws PROTOCOL_ERROR instead.
@@ -57,7 +60,14 @@ export class WireReader {
   /** A UUID as 32 hexadecimal digits. */
   uuid(): string {
     const start = this.#take(16)
-    return this.buffer.toString('hex', start, start + 16)
+    const { buffer } = this
+    if (buffer.compare(lastUuid.bytes, 0, 16, start, start + 16) !== 0) {
+      lastUuid = {
+        text: buffer.toString('hex', start, start + 16),
+        bytes: Buffer.from(buffer.subarray(start, start + 16)),
+      }
+    }
+    return lastUuid.text
   }
 
   skip(bytes: number): void {

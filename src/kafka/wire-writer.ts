@@ -1,3 +1,12 @@
+/** The UUID written last: requests in a row are for the same topic. */
+let lastUuid: { readonly text: string; readonly bytes: Buffer } = { text: '', bytes: Buffer.alloc(0) }
+
+function uuidBytes(text: string): Buffer {
+  const bytes = Buffer.from(text.replaceAll('-', ''), 'hex')
+  if (bytes.length !== 16) throw new RangeError(`${JSON.stringify(text)} is not a UUID`)
+  return bytes
+}
+
 /**
  * Writes the primitive types of the Kafka protocol into one growing buffer. The strings of the flexible versions
  * are "compact": their length plus one as an unsigned varint.
@@ -72,9 +81,9 @@ export class WireWriter {
 
   /** A UUID given as text, with or without hyphens. */
   uuid(text: string): this {
+    if (text !== lastUuid.text) lastUuid = { text, bytes: uuidBytes(text) }
     this.#room(16)
-    const written = this.#buffer.write(text.replaceAll('-', ''), this.#at, 16, 'hex')
-    if (written !== 16) throw new RangeError(`${JSON.stringify(text)} is not a UUID`)
+    lastUuid.bytes.copy(this.#buffer, this.#at)
     this.#at += 16
     return this
   }

@@ -21,7 +21,8 @@ const { position, attribute } = header
  * clearing the bit alone keeps every record's time.
  */
 export function rewriteForProduce(buffer: Buffer, at: number, stamp: ProducerStamp): void {
-  buffer.writeBigInt64BE(0n, at + position.baseOffset)
+  buffer.writeInt32BE(0, at + position.baseOffset)
+  buffer.writeInt32BE(0, at + position.baseOffset + 4)
   buffer.writeInt32BE(-1, at + position.leaderEpoch)
   const kept = header.attributes(buffer, at) & ~(attribute.transactional | attribute.deleteHorizon)
   buffer.writeUInt16BE(stamp.transactional ? kept | attribute.transactional : kept, at + position.attributes)

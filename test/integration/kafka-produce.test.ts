@@ -127,7 +127,7 @@ test('a partition whose batch is refused for good fails with place and hint, and
     return true
   })
   assert.deepEqual(landed, [0n])
-  await assert.rejects(tooLarge.send(outgoing(['later'])), hasCode('RECORD_TOO_LARGE'))
+  await assert.rejects(async () => await tooLarge.send(outgoing(['later'])), hasCode('RECORD_TOO_LARGE'))
   await tooOld.send(outgoing(['old']))
   await assert.rejects(tooOld.flush(), (error) => kafkaCodeOf(error) === 32)
   await sendNumbered(fine, { batches: 20, perBatch: 3 })

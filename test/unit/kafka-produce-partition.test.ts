@@ -200,7 +200,7 @@ test('a failed partition rejects whoever waits and whoever comes', async () => {
   partition.fail(reason)
   await assert.rejects(flushed, reason)
   await assert.rejects(partition.flush(), reason)
-  await assert.rejects(partition.send(outgoing(['b'])), reason)
+  await assert.rejects(async () => await partition.send(outgoing(['b'])), reason)
 })
 
 test('answers say what is known: not appended, to be looked up, or refused for good', () => {

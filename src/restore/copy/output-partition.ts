@@ -48,6 +48,7 @@ export class OutputPartition {
   readonly #found: { target: bigint; count: number }[]
   #foundAt = 0
   #ahead: number
+  #stopped: boolean
   #records: bigint
   #next: bigint
 
@@ -59,6 +60,12 @@ export class OutputPartition {
     this.#known = Number(options.landed.records - options.emitted)
     invariant(this.#known >= 0, 'the journal counts fewer records landed than handed out')
     this.#found = options.recovered.map((b) => ({ target: b.baseOffset, count: b.records }))
+    // A signal that is made of others is slow to ask.
+    this.#stopped = options.signal.aborted
+    const onAbort = () => {
+      this.#stopped = true
+    }
+    options.signal.addEventListener('abort', onAbort, { once: true })
     this.#ahead = this.#known + this.#found.reduce((sum, { count }) => sum + count, 0)
   }
 
@@ -110,33 +117,47 @@ export class OutputPartition {
     )
   }
 
-  /** Sends a batch; resolves when there is room for another. Rejects when the partition has failed for good. */
-  async send(batch: StreamBatch): Promise<void> {
-    const { limit, signal, pump, onLanded } = this.#options
-    const size = batch.end - batch.start
-    const { runs, records } = batch
-    if (!limit.unlimited) await limit.take(size, records, signal)
-    else if (signal.aborted) signal.throwIfAborted()
-    if (pump) await pump.pass()
-    await this.producer.send({
-      buffer: batch.buffer,
-      start: batch.start,
-      end: batch.end,
+  /**
+   * Sends a batch. Answers nothing while there is room for another, else a promise that resolves when there is. It rejects when the
+   * partition has failed for good, or when the restore is stopped.
+   */
+  send(batch: StreamBatch): Promise<void> | undefined {
+    const { limit, pump } = this.#options
+    if (this.#stopped || pump || !limit.unlimited) return this.#sendLater(batch)
+    return this.#handOver(batch)
+  }
+
+  async #sendLater(batch: StreamBatch): Promise<void> {
+    const { limit, signal, pump } = this.#options
+    signal.throwIfAborted()
+    await limit.take(batch.end - batch.start, batch.records, signal)
+    await pump?.pass()
+    await this.#handOver(batch)
+  }
+
+  #handOver(batch: StreamBatch): Promise<void> | undefined {
+    const { buffer, start, end, records } = batch
+    const { pump } = this.#options
+    return this.producer.send({
+      buffer,
+      start,
+      end,
       records,
       landed: (baseOffset) => {
         batch.release?.()
-        const note = () => {
-          let target = baseOffset
-          for (const run of runs) {
-            this.#note(run, target)
-            target += BigInt(run.count)
-          }
-          onLanded(records, size, runs)
-        }
-        if (pump) pump.stage(note)
-        else note()
+        if (pump) pump.stage(() => this.#landed(batch, baseOffset))
+        else this.#landed(batch, baseOffset)
       },
     })
+  }
+
+  #landed({ runs, records, start, end }: StreamBatch, baseOffset: bigint): void {
+    let target = baseOffset
+    for (const run of runs) {
+      this.#note(run, target)
+      target += BigInt(run.count)
+    }
+    this.#options.onLanded(records, end - start, runs)
   }
 
   /** Resolves when all that was sent counts. */

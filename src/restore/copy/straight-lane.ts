@@ -61,7 +61,8 @@ class ChunkWalk {
           if (output.ahead > 0) output.pass(runs)
           else {
             lease.retain()
-            await output.send({ buffer: bytes, start: at, end, records, runs, release: lease.release })
+            const full = output.send({ buffer: bytes, start: at, end, records, runs, release: lease.release })
+            if (full) await full
           }
         } else {
           await this.#recode(bytes, at, from, to, verdict)
