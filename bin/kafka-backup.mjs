@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 import { launch } from './launch.mjs'
 
-await launch('kafka-backup', 'main', import.meta.url)
+await launch('kafka-backup', 'cli/main.ts', import.meta.url)

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 import { launch } from './launch.mjs'
 
-await launch('kmap', 'kmap/main', import.meta.url)
+await launch('kmap', 'cli/kmap/main.ts', import.meta.url)

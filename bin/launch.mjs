@@ -10,15 +10,15 @@ const needed = 24
 const here = dirname(fileURLToPath(import.meta.url))
 
 /**
- * Runs the program whose entry is `cli/<entry>` among the built files, else among the sources. `url` is that of the command's own file, which is
- * started again by the newer Node.
+ * Runs the built program `name`, or where nothing is built its `source`. `url` is that of the command's own file, which is started again by the
+ * newer Node.
  */
-export async function launch(name, entry, url) {
+export async function launch(name, source, url) {
   if (Number(process.versions.node.split('.')[0]) >= needed) {
     const { enableCompileCache } = await import('node:module')
     enableCompileCache()
-    const built = join(here, '..', 'dist', 'cli', `${entry}.js`)
-    const file = existsSync(built) ? built : join(here, '..', 'src', 'cli', `${entry}.ts`)
+    const built = join(here, '..', 'dist', `${name}.js`)
+    const file = existsSync(built) ? built : join(here, '..', 'src', source)
     // Started by an older Node (below): if that is killed, this process must not go on alone.
     if (process.channel) {
       process.on('disconnect', () => process.exit(137))

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { packageVersion } from '../base/index.ts'
 import { decodeWriter, encodeWriter } from './commit-json.ts'
 import type { WriterEntry } from './commit-record.ts'
 import { damaged } from './damaged.ts'
@@ -31,8 +31,7 @@ export function thisWriter(runId: string, started: number): WriterEntry {
 
 /** Name and version of this program. */
 export function software(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return `tidemark/${(JSON.parse(text) as { readonly version: string }).version}`
+  return `tidemark/${packageVersion()}`
 }
 
 export function encodeBeat(beat: WriterBeat, backupId: string): Buffer {

@@ -1,8 +1,7 @@
 import { Command, CommanderError } from 'commander'
-import { TidemarkError } from '../base/index.ts'
+import { packageVersion, TidemarkError } from '../base/index.ts'
 import { type CommandEntry, commands } from './command-table.ts'
 import { exitStatusHelp } from './exit-status.ts'
-import { packageVersion } from './package-version.ts'
 import type { Session } from './session.ts'
 
 /**

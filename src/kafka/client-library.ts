@@ -1,6 +1,6 @@
 /**
- * What we take of the client library, and all of it: the codecs of its APIs, its SASL exchanges, its reader and writer. The build replaces this
- * file by a bundle of just these parts: loading the whole library takes longer than many a command, and as much memory as the command itself.
+ * What we take of the client library, and all of it: the codecs of its APIs, its SASL exchanges, its reader and writer. The build takes
+ * just these parts: loading the whole library takes longer than many a command runs, and as much memory.
  */
 export {
   type API,

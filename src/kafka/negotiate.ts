@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { TidemarkError } from '../base/index.ts'
+import { packageVersion, TidemarkError } from '../base/index.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { type API, apiVersionsV2, apiVersionsV3 } from './client-library.ts'
 
@@ -9,12 +8,7 @@ export type SupportedVersions = ReadonlyMap<number, { readonly min: number; read
 const unsupportedVersion = 35
 
 /** Name and version that brokers show in their metrics of client software (KIP-511). */
-const software = {
-  name: 'tidemark',
-  version: (
-    JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-  ).version,
-}
+const software = { name: 'tidemark', version: packageVersion() }
 
 interface VersionsResponse {
   readonly errorCode: number

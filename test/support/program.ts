@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, globSync, readFileSync, realpathSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { promisify } from 'node:util'
@@ -43,20 +43,17 @@ async function build(): Promise<string> {
 }
 
 async function compile(output: string): Promise<void> {
-  const compiler = realpathSync(join(root, 'node_modules', '.bin', 'tsc'))
-  const flags = ['-p', 'tsconfig.build.json', '--outDir', output, '--declaration', 'false']
-  try {
-    await run(process.execPath, [compiler, ...flags], { cwd: root, maxBuffer: 1 << 24 })
-  } catch (error) {
-    // Types are checked elsewhere: what could be built is what is tested.
-    if (!existsSync(join(output, 'cli', 'main.js')))
-      throw new Error('The program could not be built', { cause: error })
-  }
+  await run(process.execPath, [join(root, 'scripts', 'build.ts'), output], {
+    cwd: root,
+    maxBuffer: 1 << 24,
+  }).catch((error: unknown) => {
+    throw new Error('The program could not be built', { cause: error })
+  })
 }
 
 function stateOfSources(): string {
   const hash = createHash('sha256')
-  const files = ['src/**/*.ts', 'bin/*', 'package.json', 'package-lock.json', 'tsconfig*.json'].flatMap(
+  const files = ['src/**/*.ts', 'bin/*', 'scripts/build.ts', 'package.json', 'package-lock.json'].flatMap(
     (pattern) => globSync(join(root, pattern)).sort(),
   )
   for (const file of files) hash.update(`${relative(root, file)}\0`).update(readFileSync(file))

@@ -7,7 +7,7 @@ export async function runKmap(argv: readonly string[], session: Session): Promis
   const flags = await parseFlags(argv)
   if (flags.has('help')) return session.out.write(helpText())
   if (flags.has('version')) {
-    const { packageVersion } = await import('../package-version.ts')
+    const { packageVersion } = await import('../../base/index.ts')
     return session.out.line(`kmap ${packageVersion()}`)
   }
   checkTogether(flags)
