@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { bytes, choice, duration, flag, ignored, instant, integer, offset, text, textList } from './values.ts'
 
 const startOffset = z

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { choice, duration, flag, ignored, integer, text, textList } from './values.ts'
 
 const kerberos = ignored('Kerberos (GSSAPI) is not supported')

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { keyText, type Path } from './problems.ts'
 
 /** A key of the file that is known and has no effect. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defaultMemory } from './backup-schema.ts'
 import {
   bytes,

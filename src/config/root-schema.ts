@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { backupSchema } from './backup-schema.ts'
 import { clusterSchema } from './cluster-schema.ts'
 import { restoreSchema } from './restore-schema.ts'

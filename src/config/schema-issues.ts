@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { nearest } from '../base/index.ts'
 import { keyText, type Path, type Problems } from './problems.ts'
 import { configJsonSchema } from './root-schema.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { choice, ignored, instant, offset, text, textList } from './values.ts'
 
 const scanning = ignored('positions are translated by the map of the restore; nothing is scanned')

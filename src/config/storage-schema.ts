@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { flag, text } from './values.ts'
 
 const prefix = text().optional().describe('Everything lies below this prefix.')

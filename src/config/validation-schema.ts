@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { ignored } from './values.ts'
 
 const everything = ignored('`verify` compares every record and every position')
