@@ -27,7 +27,7 @@ const notPruned = ignored('a backup run removes nothing')
 const breaker = ignored('failing brokers and stores are retried with pauses, within the delivery timeout')
 
 /** Memory for buffers in all unless said otherwise. */
-export const defaultMemory = '64MiB'
+export const defaultMemory = '48MiB'
 
 /** `backup`: what a backup run does. */
 export const backupSchema = z.strictObject(
@@ -50,7 +50,9 @@ export const backupSchema = z.strictObject(
       .describe(
         'Compression of the archive. auto: zstd where the producers had not compressed, none where they had.',
       ),
-    compression_level: integer(1, 22).optional().describe('Level for zstd (1–22) or gzip (1–9).'),
+    compression_level: integer(1, 22)
+      .optional()
+      .describe('Level for zstd (1–22, 1 where none is given) or gzip (1–9).'),
     segment_max_bytes: bytes(1024)
       .prefault('128MiB')
       .describe('An object of the archive is closed when it has grown beyond this.'),

@@ -11,6 +11,9 @@ import { gravity, type Judged, targetChanged } from './produce-judge.ts'
 import type { ProducerIdentity } from './types.ts'
 import { uuidKey } from './wire-reader.ts'
 
+/** Batches that wait to be sent, at most: many more than are under way at once, few enough to be gone before they grow old in memory. */
+const longestQueue = 64
+
 /** A batch that has been sent and is not known to have landed. */
 export interface Sent {
   readonly batch: OutgoingBatch
@@ -161,13 +164,18 @@ export class ProducePartition implements PartitionProducer {
 
   /** There is room for another batch: in any case when nothing is queued. */
   get hasRoom(): boolean {
-    if (this.#head === this.#queue.length) return true
-    return this.#bytes < this.#host.partitionMemory && this.#host.roomForAll()
+    return this.#hasRoom(longestQueue)
+  }
+
+  #hasRoom(longest: number): boolean {
+    const queued = this.#queue.length - this.#head
+    if (queued === 0) return true
+    return queued < longest && this.#bytes < this.#host.partitionMemory && this.#host.roomForAll()
   }
 
   /** Lets senders go on when there is room. Answers whether they still wait. */
   admit(): boolean {
-    if (this.#room && this.hasRoom) {
+    if (this.#room && this.#hasRoom(longestQueue / 2)) {
       this.#room.resolve()
       this.#room = undefined
     }
