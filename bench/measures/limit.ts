@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { tempFolder } from '../../test/support/temp-folder.ts'
 import { account } from '../child.ts'
-import { benchCluster, dataSets, fill } from '../data.ts'
+import { benchCluster, type DataSet, dataSets, fill } from '../data.ts'
 import { compared } from '../report.ts'
 
 /** How much of what our own data connection can fetch a whole backup reaches, with checks and hashes on and no disk in the way. */
@@ -13,8 +13,8 @@ export async function shareOfLimit(rounds: number, scale: number): Promise<void>
     const ours: number[] = []
     const limit: number[] = []
     for (let round = 0; round < rounds; round++) {
-      limit.push(await rate('discard', source.bootstrap, set.topic, folder.path))
-      ours.push(await rate('backup-to-memory', source.bootstrap, set.topic, folder.path))
+      limit.push(...(await rates('discard', source.bootstrap, set, folder.path)))
+      ours.push(...(await rates('backup-to-memory', source.bootstrap, set, folder.path)))
     }
     compared({
       question: `backup of ${set.topic} to memory`,
@@ -28,7 +28,13 @@ export async function shareOfLimit(rounds: number, scale: number): Promise<void>
   }
 }
 
-async function rate(program: string, bootstrap: string, topic: string, folder: string): Promise<number> {
+async function rates(
+  program: string,
+  bootstrap: string,
+  { topic, bytes }: DataSet,
+  folder: string,
+): Promise<number[]> {
   const file = new URL(`../programs/${program}.ts`, import.meta.url).pathname
-  return Number((await account([process.execPath, file, bootstrap, topic], join(folder, 'limit.log'))).output)
+  const command = [process.execPath, file, bootstrap, topic, String(bytes)]
+  return (await account(command, join(folder, 'limit.log'))).output.trim().split(' ').map(Number)
 }

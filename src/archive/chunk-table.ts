@@ -33,7 +33,7 @@ interface Page {
   room: number
 }
 
-const smallestPage = 16
+const smallestPage = 2
 const largestPage = 16_384
 
 /** Rows that are appended, or taken over as pages from an index. Row numbers never change. */
@@ -158,21 +158,32 @@ export class ChunkTable {
   }
 }
 
+/** All columns lie in one buffer: with thousands of small topics, a buffer for each would weigh more than what they hold. */
 function emptyColumns(rows: number): ChunkColumns {
+  const buffer = new ArrayBuffer(rows * (6 * 8 + 5 * 4 + 1 + 32))
+  let at = 0
+  const take = (width: number): number => {
+    const from = at
+    at += rows * width
+    return from
+  }
+  // The wide ones first, so that each begins where its type may.
+  const wide = () => new BigInt64Array(buffer, take(8), rows)
+  const narrow = () => new Uint32Array(buffer, take(4), rows)
   return {
-    first: new BigInt64Array(rows),
-    span: new BigInt64Array(rows),
-    cutHead: new BigInt64Array(rows),
-    cutTail: new BigInt64Array(rows),
-    records: new Uint32Array(rows),
-    maxTimestamp: new BigInt64Array(rows),
-    largestBatch: new Uint32Array(rows),
-    object: new Uint32Array(rows),
-    position: new BigInt64Array(rows),
-    stored: new Uint32Array(rows),
-    raw: new Uint32Array(rows),
-    codec: new Uint8Array(rows),
-    sha256: new Uint8Array(rows * 32),
+    first: wide(),
+    span: wide(),
+    cutHead: wide(),
+    cutTail: wide(),
+    maxTimestamp: wide(),
+    position: wide(),
+    records: narrow(),
+    largestBatch: narrow(),
+    object: narrow(),
+    stored: narrow(),
+    raw: narrow(),
+    codec: new Uint8Array(buffer, take(1), rows),
+    sha256: new Uint8Array(buffer, take(32), rows * 32),
   }
 }
 

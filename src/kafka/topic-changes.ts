@@ -65,6 +65,8 @@ const brokerTimeout = 30_000
 const answerTimeout = 45_000
 /** Ms that deleted topics are given to disappear from the metadata, and between two looks. */
 const visible = { deadline: 60_000, maxDelay: 250 }
+/** New topics that are looked for at once. */
+const lookedFor = 100
 
 /**
  * Creates topics and waits until they show with a leader for each partition. A topic that an earlier attempt, lost
@@ -198,19 +200,29 @@ async function toController<Item>(
 
 /**
  * A broker makes the logs of new topics one after the other, which takes it minutes for thousands: it is waited for as
- * long as more of them show within each delivery timeout.
+ * long as more of them show within each delivery timeout. The first ones are looked for first, so that the answers stay small.
  */
 async function awaitTopics(
   session: Session,
   created: readonly NewTopic[],
 ): Promise<Outcome<NewTopic, TopicInfo>> {
   const done: TopicInfo[] = []
-  for (let open = created; ; ) {
+  let next = lookedFor
+  for (let open = created.slice(0, next); open.length > 0; ) {
     const shown = await runBatch(session, look(session, open), { maxDelay: visible.maxDelay })
     done.push(...shown.done)
-    if (shown.failed.length === 0 || shown.done.length === 0) return { done, failed: shown.failed }
-    open = shown.failed.map(({ item }) => item)
+    const missing = shown.failed.map(({ item }) => item)
+    if (missing.length > 0 && shown.done.length === 0) {
+      // Nothing moves any more. Of those that were not looked for yet, some may be there.
+      if (next >= created.length) return { done, failed: shown.failed }
+      open = [...missing, ...created.slice(next)]
+      next = created.length
+    } else {
+      open = [...missing, ...created.slice(next, next + lookedFor)]
+      next += lookedFor
+    }
   }
+  return { done, failed: [] }
 }
 
 function look(session: Session, created: readonly NewTopic[]): ItemBatch<NewTopic, TopicInfo> {

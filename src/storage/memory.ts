@@ -15,25 +15,29 @@ export class MemoryStore implements ObjectStore {
   readonly url: string
   readonly putLimit = 64 * 1024 * 1024
   readonly #objects = new Map<string, Entry>()
+  readonly #allocate: (bytes: number) => Buffer
   /** Keys in order; made when first asked for after a change. */
   #order: readonly string[] | undefined
 
-  constructor(name = '') {
+  /** `allocate` gives the memory that bytes are copied into. @default fresh memory */
+  constructor(name = '', allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow) {
     this.url = `memory://${name}`
+    this.#allocate = allocate
   }
 
   async put(key: string, bytes: Bytes, options: PutOptions = {}): Promise<boolean> {
     checkKey(key)
     options.signal?.throwIfAborted()
     if (options.ifAbsent === true && this.#objects.has(key)) return false
-    this.#set(key, piecesOf(bytes).map(copy), sizeOf(bytes))
+    const pieces = piecesOf(bytes).map((piece) => copy(piece, this.#allocate))
+    this.#set(key, pieces, sizeOf(bytes))
     return true
   }
 
   async create(key: string, options: CallOptions = {}): Promise<ObjectWriter> {
     checkKey(key)
     options.signal?.throwIfAborted()
-    return new MemoryWriter((pieces, size) => this.#set(key, pieces, size), options.signal)
+    return new MemoryWriter(this.#allocate, (pieces, size) => this.#set(key, pieces, size), options.signal)
   }
 
   async get(key: string, options: CallOptions = {}): Promise<Buffer> {
@@ -99,13 +103,19 @@ export class MemoryStore implements ObjectStore {
 }
 
 class MemoryWriter implements ObjectWriter {
+  readonly #allocate: (bytes: number) => Buffer
   readonly #publish: (pieces: readonly Buffer[], size: number) => void
   readonly #signal: AbortSignal | undefined
   #pieces: Buffer[] = []
   #state: 'open' | 'closed' | 'aborted' = 'open'
   #size = 0
 
-  constructor(publish: (pieces: readonly Buffer[], size: number) => void, signal: AbortSignal | undefined) {
+  constructor(
+    allocate: (bytes: number) => Buffer,
+    publish: (pieces: readonly Buffer[], size: number) => void,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#allocate = allocate
     this.#publish = publish
     this.#signal = signal
   }
@@ -118,7 +128,7 @@ class MemoryWriter implements ObjectWriter {
     invariant(this.#state === 'open', 'a write to an object that was closed or aborted')
     this.#signal?.throwIfAborted()
     options.signal?.throwIfAborted()
-    for (const piece of piecesOf(bytes)) this.#pieces.push(copy(piece))
+    for (const piece of piecesOf(bytes)) this.#pieces.push(copy(piece, this.#allocate))
     this.#size += sizeOf(bytes)
   }
 
@@ -137,8 +147,8 @@ class MemoryWriter implements ObjectWriter {
   }
 }
 
-function copy(piece: Uint8Array): Buffer {
-  const own = Buffer.allocUnsafeSlow(piece.length)
+function copy(piece: Uint8Array, allocate: (bytes: number) => Buffer): Buffer {
+  const own = allocate(piece.length)
   own.set(piece)
   return own
 }

@@ -40,7 +40,7 @@ test('a backup file with every key gives the job that it describes', () => {
     captureTopicConfigs: true,
     sourceName: 'prod-us-east-1',
     strict: false,
-    memory: 64 * 1024 * 1024,
+    memory: 48 * 1024 * 1024,
     fetchMaxBytes: 16_777_216,
   })
   assert.deepEqual(source.bootstrap, ['broker-1.prod.example:9093', 'broker-2.prod.example:9093'])
@@ -109,7 +109,7 @@ test('a restore file with every key gives the job that it describes', () => {
     dryRun: false,
     dryRunCheckObjects: true,
     settleMs: 10_000,
-    memory: 64 * 1024 * 1024,
+    memory: 48 * 1024 * 1024,
     stateFolder: undefined,
     groups: { type: 'named', names: ['order-processor', 'payment-service'] },
   })

@@ -19,6 +19,10 @@ const LONG_RUN = 65_536
  * Bytes of a block's row in the columns: what each packed block costs beside its payload, and bitmaps share.
  */
 const ROW = 28
+/** What every packer begins with: most maps are of one run, and there may be a great many of them. */
+const noNumbers = new Float64Array(0)
+const noWords = new Uint32Array(0)
+const noBytes = new Uint8Array(0)
 /** A hole this wide ends a bitmap: cheaper to begin a new block than to write its zeros. */
 const WIDE_HOLE = 256
 
@@ -40,18 +44,18 @@ export class RunPacker {
 
   #pending = 0
   #capacity = 0
-  #count = new Uint32Array(0)
-  #sourceGap = new Uint32Array(0)
-  #targetGap = new Uint32Array(0)
+  #count = noWords
+  #sourceGap = noWords
+  #targetGap = noWords
   /** First pending run: source, target. */
   readonly #first = new Float64Array(2)
 
   #blocks = 0
-  #source = new Float64Array(0)
-  #target = new Float64Array(0)
-  #rank = new Float64Array(0)
-  #at = new Uint32Array(0)
-  #payload = new Uint8Array(0)
+  #source = noNumbers
+  #target = noNumbers
+  #rank = noNumbers
+  #at = noWords
+  #payload = noBytes
   #used = 0
   #packed = 0
 
