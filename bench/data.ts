@@ -8,6 +8,7 @@ export interface DataSet {
   readonly recordBytes: number
   readonly bytes: number
   readonly codec: string
+  readonly partitions: number
 }
 
 /** The sets that the figures are asked for on: 1 GB of 1 KB records, 500 MB of 100-byte records, plain and lz4. */
@@ -25,6 +26,7 @@ export function dataSets(scale: number): readonly DataSet[] {
         recordBytes,
         bytes: records * recordBytes,
         codec,
+        partitions: 4,
       })
     }
   }
@@ -40,7 +42,12 @@ export async function benchCluster(): Promise<TestCluster> {
   })
 }
 
-/** Makes the topic (4 partitions) and fills it. */
+/** Deletes a topic. */
+export async function deleteTopic(bootstrap: string, topic: string): Promise<void> {
+  await kafkaTool('topics', ['--bootstrap-server', bootstrap, '--delete', '--topic', topic])
+}
+
+/** Makes the topic and fills it. */
 export async function fill(bootstrap: string, set: DataSet): Promise<void> {
   await kafkaTool('topics', [
     '--bootstrap-server',
@@ -49,7 +56,7 @@ export async function fill(bootstrap: string, set: DataSet): Promise<void> {
     '--topic',
     set.topic,
     '--partitions',
-    '4',
+    String(set.partitions),
   ])
   await kafkaTool('producerPerformance', [
     ...['--topic', set.topic, '--num-records', String(set.records), '--record-size', String(set.recordBytes)],

@@ -17,6 +17,9 @@ const measures: Readonly<Record<string, () => Promise<void>>> = {
   limit: async () => (await import('./measures/limit.ts')).shareOfLimit(rounds, scale),
   'many-topics': async () =>
     (await import('./measures/many-topics.ts')).manyTopics(rounds, Math.round(3000 * scale)),
+  buckets: async () => (await import('./measures/buckets.ts')).buckets(rounds, scale),
+  memory: async () => (await import('./measures/memory.ts')).memory(rounds, scale),
+  'start-up': async () => (await import('./measures/start-up.ts')).startUp(rounds),
   storage: async () => (await import('./measures/storage.ts')).storage(rounds, scale),
   records: async () => (await import('./measures/records.ts')).records(rounds, scale),
   'archive-million': async () =>

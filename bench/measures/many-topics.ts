@@ -46,7 +46,7 @@ export async function manyTopics(rounds: number, topics: number): Promise<void> 
     compared({
       question: `${question}: peak memory`,
       rival: 'crate',
-      reach: '≥ 6×',
+      reach: '',
       unit: 'MB',
       ours: memory(runs.ours),
       theirs: memory(runs.theirs),

@@ -1,10 +1,9 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestCluster } from '../../test/support/brokers.ts'
-import { kafkaTool } from '../../test/support/kafka-tools.ts'
 import { tempFolder } from '../../test/support/temp-folder.ts'
 import { account, type Run } from '../child.ts'
-import { benchCluster, type DataSet, dataSets, fill } from '../data.ts'
+import { benchCluster, type DataSet, dataSets, deleteTopic, fill } from '../data.ts'
 import { compared } from '../report.ts'
 import { consumerPerformance, consumerRate, crate } from '../rivals.ts'
 import { crateBackup, crateRestore, type JobFile, ourBackup, ourRestore } from '../sides.ts'
@@ -164,6 +163,6 @@ function resources(
 
 async function onFresh<T>(set: DataSet, target: TestCluster, work: () => Promise<T>): Promise<T> {
   const result = await work()
-  await kafkaTool('topics', ['--bootstrap-server', target.bootstrap, '--delete', '--topic', set.topic])
+  await deleteTopic(target.bootstrap, set.topic)
   return result
 }

@@ -12,12 +12,12 @@ const bin = join(import.meta.dirname, '..', '..', 'bin')
 async function packageWith(program: string) {
   const folder = await tempFolder('launcher')
   await mkdir(join(folder.path, 'bin'))
-  await mkdir(join(folder.path, 'dist', 'cli'), { recursive: true })
+  await mkdir(join(folder.path, 'dist'))
   for (const file of ['kafka-backup.mjs', 'launch.mjs']) {
     await copyFile(join(bin, file), join(folder.path, 'bin', file))
   }
   await writeFile(join(folder.path, 'package.json'), '{"type":"module"}')
-  await writeFile(join(folder.path, 'dist', 'cli', 'main.js'), program)
+  await writeFile(join(folder.path, 'dist', 'kafka-backup.js'), program)
   return { folder, bin: join(folder.path, 'bin', 'kafka-backup.mjs') }
 }
 

@@ -15,7 +15,7 @@ export function jsonText(value: unknown): string {
 
 /** YAML, for the same value. */
 export async function yamlText(value: unknown): Promise<string> {
-  const { stringify } = await import('yaml')
+  const { stringify } = await import('./yaml-library.ts')
   return stringify(plainNumbers(value), { lineWidth: 0, version: '1.1' })
 }
 

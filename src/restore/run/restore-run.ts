@@ -29,7 +29,14 @@ export async function executePlan(environment: Environment, made: MadePlan): Pro
   const { job, context, stateStore, restoreId } = environment
   const started = context.clock.monotonic()
   const prefix = restorePrefix(job.backupId, restoreId)
-  if (!environment.journal) refuseObstacles(await findObstacles(environment, made.plan))
+  if (!environment.journal) {
+    const obstacles = await findObstacles(environment, made.plan)
+    // What stands in the way may be the work of another process that has begun this very restore since we looked.
+    if (obstacles.length > 0 && (await readJournal(stateStore, prefix))) {
+      await (await takeLock(prefix, environment))[Symbol.asyncDispose]()
+    }
+    refuseObstacles(obstacles)
+  }
   await using lock = await takeLock(prefix, environment)
   // Whoever had the lock before may have come further since we looked.
   const journal = await readJournal(stateStore, prefix)
