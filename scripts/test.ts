@@ -70,11 +70,16 @@ function checkPrograms(): void {
   const java = spawnSync('java', ['-version'], { encoding: 'utf8' })
   if (java.error !== undefined || java.status !== 0) {
     stop(
-      'Java 17 or newer is needed: the tests start real Kafka brokers. Install a JRE, for example openjdk-17-jre-headless.',
+      'Java 17 or newer is needed: the tests start real Kafka brokers. Install a JDK, for example openjdk-17-jdk-headless.',
     )
   }
   const version = Number(/version "(\d+)/.exec(`${java.stderr}${java.stdout}`)?.[1] ?? 0)
   if (version < 17) stop(`Java 17 or newer is needed, and \`java\` is version ${version}.`)
+  if (spawnSync('java', ['--describe-module', 'jdk.compiler'], { stdio: 'ignore' }).status !== 0) {
+    stop(
+      'A JDK is needed, and `java` is a JRE: the tests run small Java programs from source. Install for example openjdk-17-jdk-headless.',
+    )
+  }
   const cached = kafkaVersions.every((name) => existsSync(join(cacheFolder(), `kafka-${name}`)))
   if (!cached && spawnSync('mvn', ['-v'], { stdio: 'ignore' }).status !== 0) {
     stop('Maven is needed to fetch Apache Kafka from Maven Central once: install the package maven.')

@@ -1,7 +1,7 @@
 import { decodePositionsRef, decodeWriter, encodePositionsRef, encodeWriter } from './commit-json.ts'
 import type { PositionsRef, StoredObject, WriterEntry } from './commit-record.ts'
 import { damaged } from './damaged.ts'
-import type { Fields } from './fields.ts'
+import { type Fields, toInteger } from './fields.ts'
 import type { Totals } from './generation.ts'
 import { checkBackupId } from './identity.ts'
 import { keys } from './keys.ts'
@@ -134,13 +134,20 @@ function decodeEntry(row: Fields, objects: readonly StoredObject[]): GenerationE
 
 function decodeState(values: unknown, row: Fields): [number, LineState] {
   const [partition, next, leaderEpoch, ended] = Array.isArray(values) ? (values as unknown[]) : []
-  const at = typeof next === 'number' || typeof next === 'string' ? BigInt(next) : undefined
+  const at = toInteger(next)
   const known = ended === undefined || ended === 'lost' || ended === 'recreated'
-  if (typeof partition !== 'number' || typeof leaderEpoch !== 'number' || at === undefined || !known) {
+  if (!isCount(partition) || !Number.isSafeInteger(leaderEpoch) || at === undefined || !known) {
     return row.wrong('states', 'partition, next offset, leader epoch')
   }
-  return [partition, { next: at, leaderEpoch, ended }]
+  return [partition, { next: at, leaderEpoch: leaderEpoch as number, ended }]
 }
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+/** Bytes of a block, stored or not; more is not read into memory because a root says so. */
+const largestBlock = 1 << 30
 
 function decodeBlocks(row: Fields, name: string, objects: readonly StoredObject[]): readonly BlockRef[] {
   return row.list(name).map((values) => {
@@ -148,7 +155,10 @@ function decodeBlocks(row: Fields, name: string, objects: readonly StoredObject[
     const object = objects[Number(place)]
     const numbers = [position, stored, raw].map(Number)
     const [at = -1, length = -1, whole = -1] = numbers
-    const fits = numbers.every((n) => Number.isSafeInteger(n) && n >= 0) && at + length <= (object?.size ?? 0)
+    const fits =
+      numbers.every((n) => Number.isSafeInteger(n) && n >= 0) &&
+      at + length <= (object?.size ?? 0) &&
+      Math.max(length, whole) <= largestBlock
     if (!object || !fits || typeof sha256 !== 'string') return row.wrong(name, 'blocks')
     return { key: object.key, position: at, stored: length, raw: whole, sha256 }
   })

@@ -141,8 +141,10 @@ async function descriptionBlocks(
   if (merged.length === 0) return [...blocks, await index.add(added)]
   const all: DescribedTopic[] = []
   const reader = new BlockReader(place, state.root?.objects ?? [])
-  for (const block of merged) all.push(...decodeDescriptions(await reader.read(block), block.key))
-  all.push(...state.described)
+  for (const block of merged) {
+    for (const topic of decodeDescriptions(await reader.read(block), block.key)) all.push(topic)
+  }
+  for (const topic of state.described) all.push(topic)
   return [...kept, await index.add(encodeDescriptions(all))]
 }
 

@@ -9,6 +9,7 @@ import {
   zstdDecompressSync,
 } from 'node:zlib'
 import { compressFrame, decompressFrame } from 'lz4-napi'
+import { checkLz4Frame } from '../records/index.ts'
 import type { ChunkCodec } from './model.ts'
 
 const gzipAsync = promisify(gzip)
@@ -77,6 +78,7 @@ async function expand(
     case 'gzip':
       return await gunzipAsync(stored, limits)
     case 'lz4':
+      checkLz4Frame(stored, rawLength)
       return await decompressFrame(stored)
   }
 }

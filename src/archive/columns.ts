@@ -27,6 +27,8 @@ export interface Table {
   readonly columns: readonly Column[]
 }
 
+/** Far beyond what a block holds; a table of which every column is left out must not ask for any amount of memory. */
+const mostRows = 1 << 24
 const widths: Readonly<Record<ColumnType, number>> = { u8: 1, u32: 4, i64: 8, i64d: 8, b32: 32 }
 const isLittleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1
 
@@ -146,7 +148,10 @@ function parse(json: Buffer, object: string): Layout {
     const header = JSON.parse(json.toString()) as Layout
     const valid = header.tables.every(
       ({ rows, columns }) =>
-        Number.isSafeInteger(rows) && rows >= 0 && columns.every(([, type]) => widths[type] !== undefined),
+        Number.isSafeInteger(rows) &&
+        rows >= 0 &&
+        rows <= mostRows &&
+        columns.every(([, type]) => Object.hasOwn(widths, type)),
     )
     if (valid) return header
   } catch (cause) {

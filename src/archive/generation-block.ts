@@ -1,7 +1,7 @@
 import { invariant } from '../base/index.ts'
 import type { ChunkColumns } from './chunk-table.ts'
 import { type Column, decodeTables, encodeTables, type TableReader } from './columns.ts'
-import { gapReasons } from './commit-json.ts'
+import { codecs, gapReasons } from './commit-json.ts'
 import { damaged } from './damaged.ts'
 import { Fields } from './fields.ts'
 import { Generation, generationKey } from './generation.ts'
@@ -48,7 +48,12 @@ export function decodeGeneration(
     return found
   }
   const columns = readChunks(table('chunks'))
-  const base = generation.table.adopt(columns, readNames(generation.topic, runs, table('objects')))
+  const names = readNames(generation.topic, runs, table('objects'), object)
+  const known = (values: Uint8Array | Uint32Array, count: number) => values.every((value) => value < count)
+  if (!known(columns.codec, codecs.length) || !known(columns.object, table('objects').rows)) {
+    throw damaged(object, 'has a chunk of an unknown codec or object')
+  }
+  const base = generation.table.adopt(columns, names)
   readLines(generation, base, columns.first.length, table, object)
   return generation
 }
@@ -212,10 +217,19 @@ function readChunks(table: TableReader): ChunkColumns {
   }
 }
 
-function readNames(topic: string, runs: readonly string[], table: TableReader): ColumnNames {
+function readNames(
+  topic: string,
+  runs: readonly string[],
+  table: TableReader,
+  object: string,
+): ColumnNames {
+  const [form, run] = [table.u8('form'), table.u32('run')]
+  if (form.some((value) => value >= objectForms.length) || run.some((value) => value >= runs.length)) {
+    throw damaged(object, 'names an object of an unknown form or run')
+  }
   return new ColumnNames(topic, runs, {
-    form: table.u8('form'),
-    run: table.u32('run'),
+    form,
+    run,
     number: table.u32('number'),
     partition: table.u32('partition'),
     first: table.i64('first'),
@@ -242,6 +256,13 @@ function readLines(
   const ended = partitions.u8('ended')
   const readGap = gapReader(table('gaps'))
   const [abortedFrom, abortedLength] = ['from', 'length'].map((name) => aborted.i64(name))
+  // Before any of them is believed.
+  const sums = [chunkCounts, gapCounts, abortedCounts].map(
+    (counts) => counts?.reduce((sum, count) => sum + count, 0) ?? 0,
+  )
+  if (sums[0] !== chunkRows || sums[1] !== gaps.rows || sums[2] !== aborted.rows) {
+    throw damaged(object, 'holds other numbers of chunks, gaps or aborted ranges than its partitions say')
+  }
   let chunk = 0
   let gap = 0
   let abort = 0
@@ -260,9 +281,6 @@ function readLines(
       line.aborted.push({ from: start, to: start + (abortedLength?.[abort] ?? 0n) })
     }
     generation.lines.set(line.partition, line)
-  }
-  if (chunk !== chunkRows || gap !== gaps.rows || abort !== aborted.rows) {
-    throw damaged(object, 'holds other numbers of chunks, gaps or aborted ranges than its partitions say')
   }
 }
 

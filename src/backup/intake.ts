@@ -1,10 +1,10 @@
 import type { BackupWriter, PartitionAccount, PositionCapture, TopicDescription } from '../archive/index.ts'
-import type { Clock, Progress } from '../base/index.ts'
+import { type Clock, invariant, isTidemarkError, type Progress } from '../base/index.ts'
 import type { FetchEvent, FetchedBatches, FetchSink, TopicPartition } from '../kafka/index.ts'
 import { Gatherer, type Piece } from './gatherer.ts'
 import type { BackupNotice } from './job.ts'
 import type { PartitionLedger } from './partition-ledger.ts'
-import { sift } from './sift.ts'
+import { type Sifted, sift } from './sift.ts'
 
 /** A response part of at least this many bytes is written as a chunk from where it was received. */
 const directFrom = 1 << 20
@@ -21,6 +21,8 @@ export interface IntakeOptions {
   /** Bytes after which a commit is due. */
   readonly commitBytes: number
   readonly notice: (notice: BackupNotice) => void
+  /** Called when a partition cannot be read any further in this pass; the others go on. */
+  readonly gaveUp: (partition: TopicPartition, error: Error) => void
   /** Called once, with the first error that ends the run. */
   readonly failed: (error: unknown) => void
 }
@@ -46,6 +48,8 @@ export class Intake implements FetchSink {
   readonly #gatherers = new Map<PartitionLedger, Gatherer>()
   readonly #waiting: (FetchedBatches | FetchEvent)[] = []
   readonly #outstanding = new Set<Promise<void>>()
+  /** Partitions that were given up in this pass: what still comes of them is left alone. */
+  readonly #givenUp = new Set<PartitionLedger>()
   #draining = false
   /** Reasons to let deliveries wait in line. */
   #holds = 0
@@ -67,6 +71,7 @@ export class Intake implements FetchSink {
     // An earlier generation of the topic may still have something to say.
     if (before && before !== ledger) this.#retired.push(before)
     this.#ledgers.set(key(ledger), ledger)
+    this.#givenUp.delete(ledger)
   }
 
   ledger(partition: TopicPartition): PartitionLedger | undefined {
@@ -132,6 +137,20 @@ export class Intake implements FetchSink {
     }
   }
 
+  /**
+   * Resolves when everything delivered before the call has been looked at and is written or gathered, or the run has failed. To be
+   * called before a commit that is to hold all of it: deliveries wait in line while memory is short.
+   */
+  async settled(): Promise<void> {
+    while (this.#error === undefined && this.#waiting.length > 0) {
+      for (const [ledger, gatherer] of this.#gatherers) this.#flush(ledger, gatherer)
+      await this.#cuts
+      await this.#committing
+      await Promise.all(this.#outstanding)
+      this.#drain()
+    }
+  }
+
   /** Gives back the memory of whatever is still in line: for a run that ends early. */
   discard(): void {
     for (const item of this.#waiting.splice(0)) if ('release' in item) item.release()
@@ -164,7 +183,17 @@ export class Intake implements FetchSink {
     }
     try {
       const ledger = this.#required(fetched)
-      const { bytes, survey, aborted, abortedRecords } = sift(fetched, this.#options.isolation)
+      if (this.#givenUp.has(ledger)) return
+      const next = ledger.next
+      invariant(fetched.fromOffset === next, 'a partition is delivered in order, and nothing twice', {
+        topic: fetched.topic,
+        partition: fetched.partition,
+        offset: fetched.fromOffset,
+        next: String(next),
+      })
+      const sifted = this.#sift(ledger, fetched)
+      if (!sifted) return
+      const { bytes, survey, aborted, abortedRecords } = sifted
       for (const range of aborted) ledger.aborted(range)
       const end =
         this.#options.isolation === 'read_committed' ? fetched.lastStableOffset : fetched.highWatermark
@@ -192,8 +221,21 @@ export class Intake implements FetchSink {
     }
   }
 
+  /** Nothing, and the partition is given up, where the source's bytes are not what they should be. */
+  #sift(ledger: PartitionLedger, fetched: FetchedBatches): Sifted | undefined {
+    try {
+      return sift(fetched, this.#options.isolation)
+    } catch (error) {
+      if (!isTidemarkError(error, 'RECORD_CORRUPT')) throw error
+      this.#givenUp.add(ledger)
+      this.#options.gaveUp(ledger, error)
+      return undefined
+    }
+  }
+
   #happened(event: FetchEvent): void {
     const ledger = this.#required(event)
+    if (this.#givenUp.has(ledger)) return
     const { topic, partition } = event
     const { notice, clock } = this.#options
     switch (event.type) {
@@ -225,6 +267,11 @@ export class Intake implements FetchSink {
         notice({ type: 'gap', topic, partition, reason: 'recreated', from: ledger.next, to: ledger.next })
         return
       case 'lost':
+        // Only of a topic that is not there any more is it known that nothing more will come.
+        if (!isTidemarkError(event.error, 'TOPIC_NOT_FOUND')) {
+          this.#options.gaveUp(ledger, event.error)
+          return
+        }
         ledger.gap({ from: ledger.next, to: ledger.next }, 'lost', clock.now())
         notice({ type: 'gap', topic, partition, reason: 'lost', from: ledger.next, to: ledger.next })
         return

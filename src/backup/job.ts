@@ -75,6 +75,14 @@ export type BackupNotice =
       readonly lastStableOffset: bigint
       readonly highWatermark: bigint
     }
+  /** Not read to its end, for a reason that may pass; the next run goes on where it stopped. */
+  | {
+      readonly type: 'partition-failed'
+      readonly topic: string
+      readonly partition: number
+      readonly code: string
+      readonly message: string
+    }
   | { readonly type: 'group-failed'; readonly group: string; readonly message: string }
   | {
       readonly type: 'position-unstable'

@@ -66,11 +66,13 @@ export class PartitionLedger {
     if (leaderEpoch >= 0) this.#leaderEpoch = leaderEpoch
   }
 
-  /** Aborted transactional data was left out here. */
+  /** Aborted transactional data was left out here. Called before `advance`; a batch may begin below what is accounted for here. */
   aborted(range: OffsetRange): void {
+    const from = range.from > this.#next ? range.from : this.#next
+    if (from >= range.to) return
     const last = this.#aborted.at(-1)
-    if (last && last.to === range.from) last.to = range.to
-    else this.#aborted.push({ from: range.from, to: range.to })
+    if (last && last.to === from) last.to = range.to
+    else this.#aborted.push({ from, to: range.to })
   }
 
   /** Offsets that can no longer be had. Reading goes on at `to`. */
@@ -80,10 +82,12 @@ export class PartitionLedger {
   }
 
   /**
-   * The source's log was cut back to `divergence`: what earlier commits hold from there on is a dead branch. Call only
-   * right after a commit, so that one account never holds both branches.
+   * The source's log was cut back to `cutTo`: what earlier commits hold from there on is a dead branch. Call only
+   * right after a commit, so that one account never holds both branches. A log that was cut beyond what has been read is
+   * read on from there.
    */
-  truncated(divergence: bigint, seenTo: bigint, found: number): void {
+  truncated(cutTo: bigint, seenTo: bigint, found: number): void {
+    const divergence = cutTo < this.#next ? cutTo : this.#next
     this.#divergence = divergence
     this.#from = divergence
     this.#next = divergence

@@ -1,12 +1,14 @@
 import { type BackupWriter, chunkMemory, openBackupWriter, type PartitionState } from '../archive/index.ts'
-import { TidemarkError } from '../base/index.ts'
+import { isTidemarkError, TidemarkError } from '../base/index.ts'
 import {
   type Cluster,
   connectCluster,
   type FetchAssignment,
   Fetcher,
   type ListedOffset,
+  type OffsetSpec,
   type TopicInfo,
+  type TopicPartition,
 } from '../kafka/index.ts'
 import type { JobContext } from '../storage/index.ts'
 import { captureGroups } from './capture-groups.ts'
@@ -62,6 +64,9 @@ class BackupRun {
   #topics: readonly TopicInfo[] = []
   #groups = 0
   #lastCut: number
+  #lastCapture = Number.NEGATIVE_INFINITY
+  /** Partitions that this pass could not copy to their end. */
+  readonly #incomplete = new Set<string>()
 
   constructor(job: BackupJob, context: JobContext, cluster: Cluster, writer: BackupWriter) {
     this.#job = job
@@ -79,6 +84,7 @@ class BackupRun {
       memory: Math.floor(job.memory * (1 - receivingShare)),
       commitBytes: job.commitBytes,
       notice: (notice) => this.#notice(notice),
+      gaveUp: (partition, error) => this.#gaveUp(partition, error),
       failed: (error) => this.#broken.abort(error),
     })
   }
@@ -111,6 +117,7 @@ class BackupRun {
     for (const notice of selected.notices) this.#notice(notice)
     this.#compareTopics(selected.topics)
     this.#topics = selected.topics
+    this.#incomplete.clear()
     const names = new Set(selected.topics.map((topic) => topic.name))
     const due = this.#due()
     const positions =
@@ -135,10 +142,13 @@ class BackupRun {
     await this.#intake.commit({
       topics: described.changed,
       ...(positions && { positions }),
-      final: true,
+      final: this.#incomplete.size === 0,
     })
     for (const topic of described.changed) this.#described.set(topic.name, topic)
-    if (positions) this.#groups = positions.groups.length
+    if (positions) {
+      this.#groups = positions.groups.length
+      this.#lastCapture = clock.monotonic()
+    }
     const copiedTo = (topic: string, partition: number) => this.#intake.ledger({ topic, partition })?.next
     for (const notice of positionsAhead(positions, copiedTo)) this.#notice(notice)
     this.#lastCut = clock.monotonic()
@@ -162,6 +172,7 @@ class BackupRun {
     } catch (error) {
       if (!this.#context.signal.aborted) throw error
     }
+    await this.#intake.settled()
   }
 
   /** What to fetch: from where the backup stands to the end that the source has now. */
@@ -171,26 +182,24 @@ class BackupRun {
     )
     const stable = this.#job.isolation === 'read_committed'
     const asked = partitions.map(({ topic, partition }) => ({ topic, partition }))
-    const [starts, ends, latest] = await Promise.all([
-      this.#cluster.listOffsets(
-        asked.map((p) => ({ ...p, at: 'earliest' as const })),
+    const list = async (at: OffsetSpec): Promise<ReadonlyMap<string, bigint>> => {
+      const { done, failed } = await this.#cluster.tryListOffsets(
+        asked.map((place) => ({ ...place, at })),
         { signal },
-      ),
-      this.#cluster.listOffsets(
-        asked.map((p) => ({ ...p, at: stable ? ('last-stable' as const) : ('latest' as const) })),
-        { signal },
-      ),
-      stable
-        ? this.#cluster.listOffsets(
-            asked.map((p) => ({ ...p, at: 'latest' as const })),
-            { signal },
-          )
-        : undefined,
+      )
+      // One topic that is being deleted, or has no leader, does not stop the others.
+      for (const { item, error } of failed) this.#gaveUp(item, error)
+      return offsets(done)
+    }
+    const [startOf, endOf, latest] = await Promise.all([
+      list('earliest'),
+      list(stable ? 'last-stable' : 'latest'),
+      stable ? list('latest') : undefined,
     ])
-    const startOf = offsets(starts)
-    const endOf = offsets(ends)
-    const highOf = offsets(latest ?? ends)
-    const fresh = partitions.filter((p) => !this.#states.has(stateKey(p)))
+    const highOf = latest ?? endOf
+    // A choice of where to begin is for topics that the backup does not hold at all: of those it holds, nothing is skipped.
+    const held = new Set([...this.#states.values()].map(({ topic }) => topic))
+    const fresh = partitions.filter(({ topic }) => !held.has(topic))
     const beginnings = await startOffsets(this.#cluster, this.#job.startAt, fresh, startOf, endOf, signal)
     const assignments: FetchAssignment[] = []
     for (const partition of partitions) {
@@ -210,6 +219,13 @@ class BackupRun {
               fresh: state === undefined,
             })
       this.#intake.open(ledger)
+      if (!state) {
+        this.#states.set(stateKey(partition), {
+          ...partition,
+          next: ledger.next,
+          leaderEpoch: ledger.leaderEpoch,
+        })
+      }
       ledger.bounds(logStart, end)
       const high = highOf.get(name) ?? end
       if (stable && high > end)
@@ -229,7 +245,8 @@ class BackupRun {
         if (this.#hasEnded(name, before.topicId)) continue
         this.#notice({ type: 'topic-lost', topic: name })
         this.#endGeneration(name, before.topicId, 'lost')
-      } else if (topic && before.topicId !== undefined && topic.id !== before.topicId) {
+      } else if (topic?.id !== undefined && topic.id !== before.topicId) {
+        // Also where the backup knows no id yet: brokers that have begun to give ids, or another topic.
         this.#notice({ type: 'topic-recreated', topic: name, oldId: before.topicId, newId: topic.id })
         this.#endGeneration(name, before.topicId, 'recreated')
       }
@@ -256,8 +273,10 @@ class BackupRun {
   }
 
   async #noteOpenTransaction(topic: string, partition: number, stable: bigint, high: bigint): Promise<void> {
-    const open = await this.#cluster.openTransactions({ topic, partition }).catch(() => [])
-    const [oldest] = [...open].sort((a, b) => Number(a.startOffset - b.startOffset))
+    const open = await this.#cluster.openTransactions({ topic, partition }).catch(() => undefined)
+    // The two ends were asked for one after the other: records that came in between are no transaction.
+    if (open?.length === 0) return
+    const [oldest] = [...(open ?? [])].sort((a, b) => Number(a.startOffset - b.startOffset))
     this.#notice({
       type: 'open-transaction',
       topic,
@@ -270,7 +289,8 @@ class BackupRun {
 
   #due(): boolean {
     if (!this.#job.continuous || this.#intake.totals.commits === 0) return true
-    return this.#context.clock.monotonic() - this.#lastCut >= this.#job.commitInterval
+    const last = this.#job.captureGroups ? this.#lastCapture : this.#lastCut
+    return this.#context.clock.monotonic() - last >= this.#job.commitInterval
   }
 
   #commitIfDue(): void {
@@ -283,6 +303,7 @@ class BackupRun {
   /** A run that fails for a reason of the source's keeps what it has received: the next one goes on from there. */
   async #keepWhatCame(): Promise<void> {
     if (this.#broken.signal.aborted) return
+    await this.#intake.settled()
     await this.#intake.commit().catch((error: unknown) => {
       this.#context.telemetry.log('warn', 'what had been received could not be committed', {
         error: String(error),
@@ -295,10 +316,20 @@ class BackupRun {
     return !signal.aborted
   }
 
+  /** A partition that is not copied to its end in this pass; a topic that is gone is told by the next look at the topics. */
+  #gaveUp({ topic, partition }: TopicPartition, error: Error): void {
+    this.#incomplete.add(`${topic}/${partition}`)
+    this.#notice({
+      type: 'partition-failed',
+      topic,
+      partition,
+      code: isTidemarkError(error) ? error.code : 'INTERNAL',
+      message: error.message,
+    })
+  }
+
   #notice(notice: BackupNotice): void {
-    const fixed = JSON.stringify(notice, (_, value: unknown) =>
-      typeof value === 'bigint' ? String(value) : value,
-    )
+    const fixed = noticeKey(notice)
     if (!this.#notices.has(fixed)) this.#context.telemetry.log('warn', notice.type, { ...notice })
     this.#notices.set(fixed, notice)
   }
@@ -326,6 +357,13 @@ class BackupRun {
       durationMs,
     }
   }
+}
+
+/** What moves while a run goes on is told once for each place, as it is in the end; gaps each for itself. */
+function noticeKey(notice: BackupNotice): string {
+  const place = { topic: undefined, partition: undefined, group: undefined, ...notice }
+  const one = [notice.type, place.topic, place.partition, place.group]
+  return JSON.stringify(notice.type === 'gap' ? [...one, notice.reason, String(notice.from), String(notice.to)] : one)
 }
 
 /** Generations of a topic are told apart by its id. */

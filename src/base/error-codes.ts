@@ -54,7 +54,7 @@ export const errorCodes = {
   BACKUP_NOT_FOUND: { exit: 2, meaning: 'The archive holds no backup of that id' },
   BACKUP_IN_USE: { exit: 4, meaning: 'Another process is writing the same backup' },
   ARCHIVE_DAMAGED: {
-    exit: 5,
+    exit: 4,
     meaning: 'An object of the archive is missing, cut, or not what its commit says',
   },
   ARCHIVE_TOO_NEW: { exit: 2, meaning: 'The backup was written by a newer version, in a newer format' },

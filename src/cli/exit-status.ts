@@ -4,7 +4,7 @@ export const exitStatuses = [
   [1, 'failed'],
   [2, 'usage or configuration'],
   [3, 'partly done'],
-  [4, 'refused: active group, position moved, target not empty, would skip'],
+  [4, 'refused: active group, position moved, target not empty, damaged archive, would skip'],
   [5, 'verification found a difference'],
   [130, 'interrupted; the same command goes on where it stopped'],
 ] as const

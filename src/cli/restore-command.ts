@@ -2,6 +2,7 @@ import { TidemarkError } from '../base/index.ts'
 import type { Config } from '../config/index.ts'
 import type { RestoreJob } from '../restore/index.ts'
 import type { JobContext, StoreSpec } from '../storage/index.ts'
+import { clusterOverrides } from './flags/cluster-flags.ts'
 import { required } from './flags/required.ts'
 import { type RestoreFlags, restoreOverrides } from './flags/restore-flags.ts'
 import { showNotes } from './job-context.ts'
@@ -26,8 +27,9 @@ export async function loadRestore(
     file: required(flags.config, '-c FILE'),
     mode: 'restore',
     needs: ['backup_id', 'target', 'storage'],
-    overrides: restoreOverrides(flags),
+    overrides: [...clusterOverrides(flags), ...restoreOverrides(flags)],
     setsPositions,
+    leavesAlone: { offset_reset: 'offset-reset' },
   })
   session.interruption.grace = config.shutdownGrace
   showNotes(session, config)

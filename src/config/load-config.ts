@@ -35,6 +35,8 @@ export interface LoadOptions {
   readonly mode?: 'backup' | 'restore'
   /** Whether the command sets positions without being told to by `reset_consumer_offsets`. */
   readonly setsPositions?: boolean
+  /** Sections that the command leaves alone, and what heeds them: their keys are named in notes. */
+  readonly leavesAlone?: Readonly<Record<string, string>>
   readonly sources?: ExpandSources
 }
 
@@ -125,7 +127,7 @@ function readDocument(options: LoadOptions): ConfigDocument {
     mode: record.mode === 'backup' || record.mode === 'restore' ? record.mode : undefined,
     needs: readable ? needs : [],
     problems,
-    notes: [...notes, ...ignoredKeys(rootSchema, value)],
+    notes: [...notes, ...ignoredKeys(rootSchema, value), ...leftAlone(record, options.leavesAlone ?? {})],
     sources,
     section: (name, schema, missing) => {
       const given = record[name] ?? missing
@@ -208,6 +210,18 @@ function configText(file: string): string {
       cause,
     })
   }
+}
+
+function leftAlone(
+  document: Readonly<Record<string, unknown>>,
+  sections: Readonly<Record<string, string>>,
+): readonly ConfigNote[] {
+  return Object.entries(sections).flatMap(([section, heededBy]) =>
+    Object.keys(asRecord(document[section])).map((key) => ({
+      key: `${section}.${key}`,
+      message: `is left alone here: ${heededBy} heeds it`,
+    })),
+  )
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

@@ -23,10 +23,7 @@ export const offsetResetSchema = z.strictObject(
       .optional()
       .describe('Offset map written by a restore; else the map of the newest restore.'),
     groups: textList().optional().describe('Groups: names, globs or ~regex.'),
-    topic_mapping: z
-      .record(z.string(), text(), 'expected source: target')
-      .optional()
-      .describe('Accepted: the map knows where each topic went.'),
+    topic_mapping: ignored('the map of the restore knows where each topic went'),
     scan_all_partitions: scanning,
     parallel_consumers: scanning,
     sample_rate: scanning,

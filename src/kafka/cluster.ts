@@ -12,8 +12,8 @@ import { describeGroups } from './group-descriptions.ts'
 import { listGroups } from './group-listing.ts'
 import { fetchPositions } from './group-positions.ts'
 import { knownTopicConfigs } from './known-configs.ts'
-import { Leaders, readTopics, throwTopicErrors } from './leaders.ts'
-import { listOffsets } from './list-offsets.ts'
+import { forgetMissing, Leaders, readTopics, throwTopicErrors } from './leaders.ts'
+import { listOffsets, tryListOffsets } from './list-offsets.ts'
 import {
   initProducerId,
   openTransactions,
@@ -28,8 +28,10 @@ import type {
   Cluster,
   ClusterOptions,
   GroupListing,
+  ListedOffset,
   NewTopic,
   OffsetSpec,
+  Outcome,
   Position,
   TopicInfo,
   TopicPartition,
@@ -96,6 +98,14 @@ class ConnectedCluster implements Cluster {
     return listOffsets(this.#session, this.#leaders, asked, options.signal)
   }
 
+  /** The same with an outcome for each question. */
+  tryListOffsets(
+    asked: readonly (TopicPartition & { readonly at: OffsetSpec })[],
+    options: Cancellable = {},
+  ): Promise<Outcome<TopicPartition & { readonly at: OffsetSpec }, ListedOffset>> {
+    return tryListOffsets(this.#session, this.#leaders, asked, options)
+  }
+
   topicConfigs(topics: readonly string[], options: Cancellable = {}) {
     return topicConfigs(this.#session, topics, options.signal)
   }
@@ -104,8 +114,17 @@ class ConnectedCluster implements Cluster {
     return knownTopicConfigs(this.#session)
   }
 
-  createTopics(topics: readonly NewTopic[], options: { readonly validateOnly?: boolean } = {}) {
-    return createTopics(this.#session, topics, options.validateOnly ?? false)
+  async createTopics(topics: readonly NewTopic[], options: { readonly validateOnly?: boolean } = {}) {
+    const validateOnly = options.validateOnly ?? false
+    const outcome = await createTopics(this.#session, topics, validateOnly)
+    if (!validateOnly) {
+      forgetMissing(
+        this.#session,
+        topics.map(({ name }) => name),
+      )
+      this.#leaders.learn(outcome.done)
+    }
+    return outcome
   }
 
   createPartitions(topic: string, count: number) {

@@ -98,6 +98,10 @@ export async function readTopics(
   names: readonly string[],
 ): Promise<{ readonly topics: readonly TopicInfo[]; readonly errors: ReadonlyMap<string, number> }> {
   const first = await session.metadata(names)
+  forgetMissing(
+    session,
+    first.topics.map(({ name }) => name),
+  )
   const missing = [...first.errors].filter(([, code]) => code === unknownTopic).map(([name]) => name)
   const known = missedTwice.get(session) ?? new Map<string, number>()
   missedTwice.set(session, known)
@@ -113,6 +117,12 @@ export async function readTopics(
     [...first.errors].filter(([, code]) => code !== unknownTopic).concat([...second.errors]),
   )
   return { topics: [...first.topics, ...second.topics], errors }
+}
+
+/** Of topics that are known to be there a broker that does not know them yet is not believed at once. */
+export function forgetMissing(session: Session, names: readonly string[]): void {
+  const known = missedTwice.get(session)
+  if (known) for (const name of names) known.delete(name)
 }
 
 /** Throws AUTHORIZATION_FAILED and the like for topics that cannot be told; those that do not exist are passed over. */

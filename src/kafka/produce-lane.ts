@@ -125,13 +125,11 @@ export class ProduceLane {
     let bytes = 0
     for (const partition of this.#ready) {
       if (bytes >= this.#host.requestBytes) break
+      const size = partition.nextSize
+      // What does not fit stays in front: the next request begins with it.
+      if (partition.sendable && bytes > 0 && bytes + size > this.#host.requestBytes) break
       this.#ready.delete(partition)
       if (!partition.sendable) continue
-      const size = partition.nextSize
-      if (bytes > 0 && bytes + size > this.#host.requestBytes) {
-        this.#ready.add(partition)
-        break
-      }
       const sent = partition.take()
       bytes += size
       entries.push({ partition, sent })

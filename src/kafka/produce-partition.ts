@@ -186,7 +186,8 @@ export class ProducePartition implements PartitionProducer {
   take(): Sent {
     const batch = this.#queue[this.#head++]
     invariant(batch !== undefined, 'a batch was taken from an empty queue')
-    if (this.#head > 256 && this.#head * 2 > this.#queue.length) {
+    // What has been taken must not be held here: it may be large, and is gone once it has landed.
+    if (this.#head >= longestQueue || this.#head === this.#queue.length) {
       this.#queue = this.#queue.slice(this.#head)
       this.#head = 0
     }
@@ -304,11 +305,11 @@ export class ProducePartition implements PartitionProducer {
     this.#unanswered = 0
     this.#queue = []
     this.#head = 0
-    this.#release(this.#bytes)
     this.#room?.reject(error)
     this.#flushed?.reject(error)
     this.#room = undefined
     this.#flushed = undefined
+    this.#release(this.#bytes)
   }
 
   #fits(baseOffset: bigint): boolean {

@@ -22,6 +22,21 @@ export function isFenced(error: unknown): boolean {
   return kafkaCode !== undefined && fenced.has(kafkaCode)
 }
 
+/** What a broker says of a transaction that was given up, or of its producer: no partition is to blame for it. */
+const ofTransaction: ReadonlySet<number> = new Set([
+  ...fenced,
+  code.outOfOrderSequence,
+  code.duplicateSequence,
+  code.invalidTxnState,
+  code.unknownProducerId,
+])
+
+/** Whether an error that names a partition is one of the transaction as a whole, and may pass when it is begun anew. */
+export function concernsTransaction(error: unknown): boolean {
+  const kafkaCode = kafkaCodeOf(error)
+  return kafkaCode !== undefined && ofTransaction.has(kafkaCode)
+}
+
 /**
  * Talks to the coordinator of one transactional id. Both requests may be repeated: adding a partition twice and ending a
  * transaction that has ended the same way change nothing, so an unknown outcome is cured by asking again.

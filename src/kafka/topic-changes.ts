@@ -212,13 +212,13 @@ async function awaitTopics(
     const shown = await runBatch(session, look(session, open), { maxDelay: visible.maxDelay })
     done.push(...shown.done)
     const missing = shown.failed.map(({ item }) => item)
-    if (missing.length > 0 && shown.done.length === 0) {
-      // Nothing moves any more. Of those that were not looked for yet, some may be there.
-      if (next >= created.length) return { done, failed: shown.failed }
+    if (missing.length > 0) {
+      // A whole delivery timeout was not enough for these: all that is left is looked for together from here on.
+      if (next >= created.length && shown.done.length === 0) return { done, failed: shown.failed }
       open = [...missing, ...created.slice(next)]
       next = created.length
     } else {
-      open = [...missing, ...created.slice(next, next + lookedFor)]
+      open = created.slice(next, next + lookedFor)
       next += lookedFor
     }
   }

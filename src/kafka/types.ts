@@ -168,6 +168,11 @@ export interface Cluster extends AsyncDisposable {
     asked: readonly (TopicPartition & { readonly at: OffsetSpec })[],
     options?: { readonly signal?: AbortSignal },
   ): Promise<readonly ListedOffset[]>
+  /** The same with an outcome for each question; no object may stand twice among them. */
+  tryListOffsets(
+    asked: readonly (TopicPartition & { readonly at: OffsetSpec })[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Outcome<TopicPartition & { readonly at: OffsetSpec }, ListedOffset>>
   topicConfigs(
     topics: readonly string[],
     options?: { readonly signal?: AbortSignal },

@@ -81,7 +81,7 @@ export class WireWriter {
 
   /** A UUID given as text, with or without hyphens. */
   uuid(text: string): this {
-    if (text !== lastUuid.text) lastUuid = { text, bytes: uuidBytes(text) }
+    if (text !== lastUuid.text || text === '') lastUuid = { text, bytes: uuidBytes(text) }
     this.#room(16)
     lastUuid.bytes.copy(this.#buffer, this.#at)
     this.#at += 16

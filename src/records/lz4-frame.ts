@@ -28,11 +28,21 @@ interface Layout {
  * Throws RECORD_CORRUPT for a frame that is malformed, cut, or grows beyond `maxBytes`: found out before memory is taken.
  */
 export function readLz4Frame(input: Buffer, maxBytes: number): Buffer {
+  const layout = boundedLayout(input, maxBytes)
+  return decompressFrameSync(layout.end === input.length ? input : input.subarray(0, layout.end))
+}
+
+/** Throws RECORD_CORRUPT for a frame that is damaged or would give more than `maxBytes`, before anything is decompressed. */
+export function checkLz4Frame(input: Buffer, maxBytes: number): void {
+  boundedLayout(input, maxBytes)
+}
+
+function boundedLayout(input: Buffer, maxBytes: number): Layout {
   const layout = readLayout(input)
   if (layout.atMost > maxBytes && exactSize(input, layout) > maxBytes) {
     throw damaged(`it holds more than the ${maxBytes} bytes allowed`)
   }
-  return decompressFrameSync(layout.end === input.length ? input : input.subarray(0, layout.end))
+  return layout
 }
 
 function readLayout(input: Buffer): Layout {

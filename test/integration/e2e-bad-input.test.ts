@@ -174,7 +174,7 @@ test('a damaged manifest stops every command, names the object, and a backup doe
       describe: await runCli(['describe', '--path', place, '--backup-id', 'shop', '-o', 'json']),
     }
     for (const [command, result] of Object.entries(runs)) {
-      const error = errorOf(result, 5, 'ARCHIVE_DAMAGED')
+      const error = errorOf(result, 4, 'ARCHIVE_DAMAGED')
       assert.match(error.message, new RegExp(object.replaceAll('.', '\\.')), `${command} ${id}`)
     }
     const validated = await runCli(['validate', '--path', place, '--backup-id', 'shop'])

@@ -65,3 +65,22 @@ test('after a truncation the account begins anew at the divergence', () => {
   assert.deepEqual(account?.gaps, [{ from: 30n, to: 50n, reason: 'truncated', found: 7 }])
   assert.equal(ledger.take(), undefined)
 })
+
+test('an aborted batch that begins below the account is counted from the account on', () => {
+  const ledger = new PartitionLedger({ ...start, fresh: true })
+  ledger.aborted({ from: 5n, to: 12n })
+  ledger.aborted({ from: 2n, to: 8n })
+  ledger.advance(12n, 3)
+  assert.deepEqual(ledger.take()?.aborted, [{ from: 10n, to: 12n }])
+})
+
+test('a log that was cut beyond what has been read is read on from there', () => {
+  const ledger = new PartitionLedger({ ...start, fresh: false })
+  ledger.advance(20n, 3)
+  ledger.take()
+  ledger.truncated(30n, 50n, 1)
+  assert.equal(ledger.next, 20n)
+  ledger.advance(30n, 4)
+  const account = ledger.take()
+  assert.deepEqual([account?.from, account?.to, account?.divergence], [20n, 30n, 20n])
+})

@@ -69,6 +69,7 @@ const backup: BackupReport = {
       lastStableOffset: 1n,
       highWatermark: 2n,
     },
+    { type: 'partition-failed', topic: 't', partition: 0, code: 'BROKER_ERROR', message: 'm' },
     { type: 'group-failed', group: 'g', message: 'm' },
     { type: 'position-unstable', group: 'g', topic: 't', partition: 0 },
     { type: 'position-ahead', group: 'g', topic: 't', partition: 0, position: 9n, copiedTo: 5n },
@@ -396,8 +397,8 @@ test('the lines of --progress json are as documented', () => {
 test('texts for people have every part, and never a control character of a record', () => {
   const texts = [
     backupText(backup),
-    restoreText(restore),
-    threePhaseText({ restore, map: undefined, positions: restore.positions }),
+    restoreText(restore, 'restore.yaml'),
+    threePhaseText({ restore, map: undefined, positions: restore.positions }, 'restore.yaml'),
     finishText({ restoreId: 'r', topics: [], notices: [notice] }),
     describeText(summary, capture),
     outcomeText(applied),

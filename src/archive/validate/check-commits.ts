@@ -10,6 +10,11 @@ import type { ChunkChecker } from './check-chunks.ts'
 import type { Findings } from './findings.ts'
 import type { Inventory } from './inventory.ts'
 
+/** Whether a chunk lies within an object of so many bytes. */
+function isWithin(size: number): (chunk: Chunk) => boolean {
+  return ({ position, storedLength }) => position + storedLength <= size
+}
+
 /** What the checks share. */
 export interface CheckContext {
   readonly place: BackupPlace
@@ -84,6 +89,16 @@ export class CommitChecker {
     }
   }
 
+  /** A stretch of commits that are not there. */
+  missing(from: number, to: number): void {
+    this.#state = undefined
+    this.#context.findings.error(
+      'missing',
+      keys.commit(from),
+      `The commits ${from} to ${to} are missing`,
+    )
+  }
+
   async #read(number: number): Promise<StoredCommit | undefined> {
     const { place, inventory, findings, call } = this.#context
     const key = keys.commit(number)
@@ -119,23 +134,27 @@ export class CommitChecker {
       const chunks = (chunksOf.get(key) ?? []).sort((a, b) => a.position - b.position)
       this.counts.objects++
       this.counts.storedBytes += size
-      if (await this.#object(key, size, chunks)) await this.#context.chunks?.check(key, chunks)
+      const there = await this.#object(key, size, chunks)
+      if (there.length > 0) await this.#context.chunks?.check(key, there)
     })
     await Promise.all(checks)
   }
 
-  /** Whether the object is there to be read. */
-  async #object(key: string, size: number, chunks: readonly Chunk[]): Promise<boolean> {
+  /** The chunks that are there to be read. */
+  async #object(key: string, size: number, chunks: readonly Chunk[]): Promise<readonly Chunk[]> {
     const { findings, inventory, call } = this.#context
     this.#layout(key, size, chunks)
     const found = await inventory.take(key, call)
     if (found === undefined) {
       findings.error('missing', key, `The object ${key} is missing`)
       for (const chunk of chunks) findings.chunk('missing', chunk, 'is missing with its object')
-      return false
+      return []
     }
-    if (found !== size) findings.error('size', key, `The object ${key} has ${found} bytes instead of ${size}`)
-    return true
+    if (found === size) return chunks
+    findings.error('size', key, `The object ${key} has ${found} bytes instead of ${size}`)
+    const [whole, cut] = [chunks.filter(isWithin(found)), chunks.filter((chunk) => !isWithin(found)(chunk))]
+    if (this.#context.chunks) for (const chunk of cut) findings.chunk('size', chunk, 'is cut off or missing')
+    return whole
   }
 
   #layout(key: string, size: number, chunks: readonly Chunk[]): void {

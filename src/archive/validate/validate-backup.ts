@@ -3,7 +3,7 @@ import type { ObjectStore } from '../../storage/index.ts'
 import type { CheckpointRoot } from '../checkpoint-root.ts'
 import { findHead } from '../head.ts'
 import { decodeIdentity, type StoredIdentity } from '../identity.ts'
-import { checkpointOf, keys } from '../keys.ts'
+import { checkpointOf, commitOf, keys } from '../keys.ts'
 import { notFound } from '../list-backups.ts'
 import { checkId } from '../names.ts'
 import { BackupPlace } from '../place.ts'
@@ -87,7 +87,7 @@ class Validation {
     const commits = new CommitChecker(this.#context, identity)
     const newest = roots.map((key) => checkpointOf(key) ?? 0).reduce((a, b) => Math.max(a, b), 0)
     const checkpoints = new CheckpointChecker(this.#context, commits.sums)
-    for (let number = 1; number <= head; number++) {
+    for (const number of numbersToCheck(inventory, head, newest, commits)) {
       await commits.check(number)
       if (number !== newest) continue
       const root = await this.#checkpoints(checkpoints, roots)
@@ -130,5 +130,30 @@ class Validation {
     let root: CheckpointRoot | undefined
     for (const key of roots) root = await checker.check(key)
     return root
+  }
+}
+
+/** Commits that are looked for one by one; where more are missing in a row, that is said once: a name may claim any number. */
+const lookedFor = 1000
+
+/** Every number up to the newest commit, apart from long stretches that are missing, which are told to the checker. */
+function* numbersToCheck(
+  inventory: Inventory,
+  head: number,
+  checkpoint: number,
+  commits: CommitChecker,
+): Generator<number> {
+  const listed = inventory
+    .keys(keys.commits)
+    .flatMap((key) => commitOf(key) ?? [])
+    .sort((a, b) => a - b)
+  let number = 1
+  for (const known of [...new Set([...listed, head])].sort((a, b) => a - b)) {
+    if (known - number > lookedFor) {
+      commits.missing(number, known - 1)
+      if (checkpoint >= number && checkpoint < known) yield checkpoint
+      number = known
+    }
+    for (; number <= known; number++) yield number
   }
 }

@@ -1,13 +1,14 @@
 import type { Command } from 'commander'
 import { TidemarkError } from '../../base/index.ts'
 import type { Override } from '../../config/index.ts'
+import { addClusterFlags, type ClusterFlags, clusterOverrides } from '../flags/cluster-flags.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
 import { required } from '../flags/required.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
 import { showNotes, withJobContext } from '../job-context.ts'
 import type { RunFlags, Session } from '../session.ts'
 
-interface Flags extends FormatFlags, RunFlags {
+interface Flags extends ClusterFlags, FormatFlags, RunFlags {
   readonly config?: string
   readonly backupId?: string
   readonly continuous?: boolean
@@ -30,7 +31,7 @@ Examples:
   kafka-backup backup -c backup.yaml
   kafka-backup backup -c backup.yaml -b nightly --strict -o json`,
     )
-  addRunFlags(addFormatFlags(command))
+  addRunFlags(addFormatFlags(addClusterFlags(command, 'source')))
   command.action(async (flags: Flags) => run(flags, session))
 }
 
@@ -43,7 +44,7 @@ async function run(flags: Flags, session: Session): Promise<void> {
     file,
     mode: 'backup',
     needs: ['backup_id', 'source', 'storage'],
-    overrides: overridesOf(flags),
+    overrides: [...clusterOverrides(flags, 'source'), ...overridesOf(flags)],
   })
   session.interruption.grace = config.shutdownGrace
   showNotes(session, config)
@@ -55,7 +56,7 @@ async function run(flags: Flags, session: Session): Promise<void> {
   const report = await withJobContext(session, storage, (context) => runBackup(job, context))
   await session.print(format, reports.backupObject(report), () => reports.backupText(report))
   if (report.interrupted) {
-    session.log('warn', `To go on, run again: kafka-backup backup -c ${file}`)
+    session.log('warn', 'To go on, run the same command again')
     session.status = 130
   } else if (
     report.notices.some((notice) => reports.isPartial(notice) || (job.strict && reports.isStrict(notice)))

@@ -44,14 +44,14 @@ async function run(flags: Flags, session: Session): Promise<void> {
   const reports = await import('../reports/restore-report.ts')
   await withJobContext(session, spec, async (context) => {
     const report = await runRestore(job, context)
-    await session.print(format, reports.restoreObject(report), () => reports.restoreText(report))
+    const text = () => reports.restoreText(report, flags.config ?? '')
+    await session.print(format, reports.restoreObject(report), text)
     const file = mappingTarget(flags, config)
     if (file !== undefined && !report.dryRun && !report.interrupted) {
       await exportMapping(file, report.restoreId, job, context, session)
     }
     session.status = reports.restoreStatus(report)
-    if (report.interrupted)
-      session.log('warn', `To go on, run again: kafka-backup restore -c ${flags.config}`)
+    if (report.interrupted) session.log('warn', 'To go on, run the same command again')
   })
 }
 
@@ -59,7 +59,7 @@ function defineFinish(command: Command, session: Session): void {
   const finish = command
     .command('finish')
     .description('Apply the topic settings that wait because they would delete what was restored.')
-    .argument('[restore-id]', 'the restore; else the newest one of the backup to this target')
+    .argument('[restore-id]', 'the restore; else that of the file, or the newest one of the backup to this target')
   addClusterFlags(addArchiveFlags(finish)).option(
     '--state-folder <folder>',
     'folder of the journal, when it does not lie beside the backup',
@@ -86,10 +86,13 @@ async function runFinish(restoreId: string | undefined, flags: FinishFlags, sess
   const target = required(config.target, '--bootstrap-servers')
   const { finishRestore } = await import('../../restore/index.ts')
   const reports = await import('../reports/finish-report.ts')
-  const stateFolder = folderOf(flags.stateFolder) ?? config.restore?.stateFolder
-  const report = await withJobContext(session, spec, (context) =>
-    finishRestore({ backupId, target, restoreId, stateFolder }, context),
-  )
+  const options = {
+    backupId,
+    target,
+    restoreId: restoreId ?? config.restore?.restoreId,
+    stateFolder: folderOf(flags.stateFolder) ?? config.restore?.stateFolder,
+  }
+  const report = await withJobContext(session, spec, (context) => finishRestore(options, context))
   await session.print(format, reports.finishObject(report), () => reports.finishText(report))
   session.status = report.notices.length === 0 ? 0 : 3
 }

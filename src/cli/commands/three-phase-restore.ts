@@ -33,14 +33,13 @@ async function run(flags: Flags, session: Session): Promise<void> {
   const reports = await import('../reports/three-phase-report.ts')
   await withJobContext(session, spec, async (context) => {
     const report = await runThreePhaseRestore(job, context)
-    await session.print(format, reports.threePhaseObject(report), () => reports.threePhaseText(report))
+    const text = () => reports.threePhaseText(report, flags.config ?? '')
+    await session.print(format, reports.threePhaseObject(report), text)
     const file = mappingTarget(flags, config)
     if (file !== undefined && report.map !== undefined) {
       await exportMapping(file, report.restore.restoreId, job, context, session)
     }
     session.status = reports.threePhaseStatus(report)
-    if (report.restore.interrupted) {
-      session.log('warn', `To go on, run again: kafka-backup three-phase-restore -c ${flags.config}`)
-    }
+    if (report.restore.interrupted) session.log('warn', 'To go on, run the same command again')
   })
 }

@@ -25,9 +25,9 @@ const keys: readonly (readonly [keyof ClusterFlags, string, readonly string[]])[
 ]
 
 /** How to reach a cluster. Passwords come from KAFKA_PASSWORD or the file, never from the command line. */
-export function addClusterFlags(command: Command): Command {
+export function addClusterFlags(command: Command, which: 'source' | 'target' = 'target'): Command {
   return command
-    .option('--bootstrap-servers <host:port,…>', 'the target cluster; else KAFKA_BOOTSTRAP_SERVERS')
+    .option('--bootstrap-servers <host:port,…>', `the ${which} cluster; else KAFKA_BOOTSTRAP_SERVERS`)
     .option('--command-config <file>', "client.properties, as Kafka's own tools take it; flags go over it")
     .option('--security-protocol <protocol>', 'PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL')
     .option('--sasl-mechanism <name>', 'PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER')

@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander'
 import type { Override } from '../../config/index.ts'
+import { addClusterFlags, type ClusterFlags } from './cluster-flags.ts'
 
-export interface RestoreFlags {
+export interface RestoreFlags extends ClusterFlags {
   readonly config?: string
   readonly backupId?: string
   readonly restoreId?: string
@@ -18,7 +19,7 @@ export interface RestoreFlags {
 
 /** Flags of the commands that restore: the file says what, flags change it for one run. */
 export function addRestoreFlags(command: Command): Command {
-  return command
+  command
     .option('-c, --config <file>', 'YAML file: target, storage, backup_id, restore')
     .option('-b, --backup-id <id>', 'name of the backup, over the file')
     .option('--restore-id <id>', 'name of the restore; else derived, so that the same command goes on')
@@ -35,6 +36,7 @@ export function addRestoreFlags(command: Command): Command {
         'now',
       ]),
     )
+  return addClusterFlags(command)
 }
 
 /** `--generate-offset-mapping` and `--mapping-output`. */
@@ -58,6 +60,7 @@ export function restoreOverrides(flags: RestoreFlags): readonly Override[] {
     ...given(flags.groups, '--groups', 'restore', 'consumer_groups'),
     ...given(flags.groups && true, '--groups', 'restore', 'reset_consumer_offsets'),
     ...given(flags.groups && false, '--groups', 'restore', 'auto_consumer_groups'),
+    ...given(flags.groups && 'header-based', '--groups', 'restore', 'consumer_group_strategy'),
     ...given(flags.timeWindowStart, '--time-window-start', 'restore', 'time_window_start'),
     ...given(flags.timeWindowEnd, '--time-window-end', 'restore', 'time_window_end'),
     ...given(flags.applyRetention, '--apply-retention', 'restore', 'apply_retention'),

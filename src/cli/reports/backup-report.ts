@@ -56,7 +56,7 @@ export function backupText(report: BackupReport): string {
 export function backupNoticeText(notice: BackupNotice): string {
   switch (notice.type) {
     case 'gap':
-      return `${notice.topic}/${notice.partition}: offsets ${notice.from} to ${notice.to - 1n} are not in the backup: ${gapReasons[notice.reason]}`
+      return `${notice.topic}/${notice.partition}: ${missingOffsets(notice)} not in the backup: ${gapReasons[notice.reason]}`
     case 'topic-missing':
       return `${notice.topic}: the topic does not exist`
     case 'topic-recreated':
@@ -67,6 +67,8 @@ export function backupNoticeText(notice: BackupNotice): string {
       const who = notice.producerId === undefined ? '' : ` of producer ${notice.producerId}`
       return `${notice.topic}/${notice.partition}: an open transaction${who} holds the log at ${notice.lastStableOffset}; what follows up to ${notice.highWatermark} comes with the next run`
     }
+    case 'partition-failed':
+      return `${notice.topic}/${notice.partition}: not copied to its end: ${notice.message} [${notice.code}]`
     case 'group-failed':
       return `${notice.group}: the positions of the group could not be captured: ${notice.message}`
     case 'position-unstable':
@@ -80,7 +82,7 @@ export function backupNoticeText(notice: BackupNotice): string {
 
 /** Whether something that was asked for is not in the backup, `--strict` or not. */
 export function isPartial(notice: BackupNotice): boolean {
-  return notice.type === 'group-failed'
+  return notice.type === 'group-failed' || notice.type === 'partition-failed'
 }
 
 /** Whether `--strict` counts it as partly done. */
@@ -88,11 +90,16 @@ export function isStrict(notice: BackupNotice): boolean {
   return !['open-transaction', 'position-ahead', 'position-unstable'].includes(notice.type)
 }
 
+function missingOffsets({ from, to }: { readonly from: bigint; readonly to: bigint }): string {
+  if (to <= from) return `what followed offset ${from - 1n} is`
+  return to === from + 1n ? `offset ${from} is` : `offsets ${from} to ${to - 1n} are`
+}
+
 const gapReasons: Readonly<Record<Extract<BackupNotice, { type: 'gap' }>['reason'], string>> = {
   retention: 'retention had deleted them before they were read',
   truncated: 'the log was truncated after an unclean election',
   recreated: 'the topic was created again',
-  lost: 'they could not be read',
+  lost: 'the topic was deleted',
 }
 
 function noticeObject(notice: BackupNotice): Record<string, unknown> {

@@ -71,8 +71,8 @@ export function statusOf(report: RestoreReport): string {
   return report.dryRun ? 'planned' : 'done'
 }
 
-/** The report for people. */
-export function restoreText(report: RestoreReport): string {
+/** The report for people; `file`: the configuration that the command was given. */
+export function restoreText(report: RestoreReport, file: string): string {
   const seconds = Math.max(report.durationMs / 1000, 0.001)
   const lines = [
     report.dryRun
@@ -95,7 +95,7 @@ export function restoreText(report: RestoreReport): string {
   ]
   if (report.alreadyDone) lines.push('  All had been done by an earlier run: nothing was changed')
   else if (report.resumed) lines.push('  Went on where an earlier run had stopped')
-  lines.push(...partitionTable(report), ...waiting(report), ...failures(report))
+  lines.push(...partitionTable(report), ...waiting(report, file), ...failures(report))
   lines.push(...noticeLines(report.notices))
   if (report.positions !== undefined) {
     lines.push(...noticeLines(report.positions.plan.notices), '', ...outcomeLines(report.positions.applied))
@@ -138,7 +138,7 @@ function rangeText(from: bigint | undefined, to: bigint | undefined): string {
   return from === undefined || to === undefined || to <= from ? '-' : `${from}-${to - 1n}`
 }
 
-function waiting(report: RestoreReport): readonly string[] {
+function waiting(report: RestoreReport, file: string): readonly string[] {
   if (report.waitingTopics.length === 0) return []
   return [
     '',
@@ -147,7 +147,7 @@ function waiting(report: RestoreReport): readonly string[] {
       const settings = Object.entries(configs).map(([name, value]) => `${name}=${value}`)
       return `  ${printable(topic)}: ${printable(settings.join(' '))} (${reason})`
     }),
-    `Apply them with: kafka-backup restore finish ${report.restoreId}`,
+    `Apply them with: kafka-backup restore finish ${report.restoreId} -c ${file}`,
   ]
 }
 

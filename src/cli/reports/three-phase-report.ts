@@ -12,10 +12,10 @@ export function threePhaseObject(report: ThreePhaseReport): Readonly<Record<stri
 }
 
 /** The report for people, a part for each phase. */
-export function threePhaseText(report: ThreePhaseReport): string {
+export function threePhaseText(report: ThreePhaseReport, file: string): string {
   const { restore, map, positions } = report
   const parts = [
-    `Phase 1: restore data\n${heavyRule}\n${restoreText({ ...restore, positions: undefined })}`,
+    `Phase 1: restore data\n${heavyRule}\n${restoreText({ ...restore, positions: undefined }, file)}`,
     `Phase 2: map offsets\n${heavyRule}\n${
       map === undefined
         ? 'No map: the copy did not get so far\n'

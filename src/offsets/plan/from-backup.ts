@@ -185,9 +185,11 @@ class GroupTranslation {
     const sources = spread
       ? 0
       : (this.#options.sourcePartitions?.(sourceTopic) ?? this.#sourcePartitionsSeen(sourceTopic))
+    const copied = new Set(this.#maps.fromTopic(sourceTopic).map(({ sourcePartition }) => sourcePartition))
     for (const [partition, { logStart }] of this.#options.logs.get(targetTopic) ?? []) {
       const key = place(targetTopic, partition)
-      if (this.#done.has(key) || partition < sources) continue
+      // A partition that was left out of the copy keeps its place on the target for a copy to come; one that was copied elsewhere does not.
+      if (this.#done.has(key) || (partition < sources && !copied.has(partition))) continue
       this.#done.add(key)
       wanted.push({
         group: this.#group.group,

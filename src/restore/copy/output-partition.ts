@@ -75,7 +75,8 @@ export class OutputPartition {
   }
 
   get landed(): LandedState {
-    const { producerId, epoch } = this.producer
+    // Until all is passed over that an earlier run has landed, it is to be found under that run's producer.
+    const { producerId, epoch } = this.#ahead > 0 ? this.#options.landed : this.producer
     return { records: this.#records, next: this.#next, producerId, epoch }
   }
 

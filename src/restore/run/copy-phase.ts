@@ -1,5 +1,5 @@
 import { TidemarkError } from '../../base/index.ts'
-import { Producer } from '../../kafka/index.ts'
+import { concernsTransaction, Producer } from '../../kafka/index.ts'
 import { copyLanes } from '../copy/copy-lanes.ts'
 import { type ReadBack, readBack } from '../copy/read-back.ts'
 import { TransactionPump } from '../copy/transaction-pump.ts'
@@ -63,6 +63,7 @@ export class CopyPhase {
       const { topic } = broken.details
       const blamed =
         !broken.retriable &&
+        !concernsTransaction(broken) &&
         topic !== undefined &&
         this.#phase.made.plan.topics.some(({ target }) => target === topic)
       if (blamed) failed.set(topic, broken)
