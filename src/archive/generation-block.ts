@@ -217,12 +217,7 @@ function readChunks(table: TableReader): ChunkColumns {
   }
 }
 
-function readNames(
-  topic: string,
-  runs: readonly string[],
-  table: TableReader,
-  object: string,
-): ColumnNames {
+function readNames(topic: string, runs: readonly string[], table: TableReader, object: string): ColumnNames {
   const [form, run] = [table.u8('form'), table.u32('run')]
   if (form.some((value) => value >= objectForms.length) || run.some((value) => value >= runs.length)) {
     throw damaged(object, 'names an object of an unknown form or run')

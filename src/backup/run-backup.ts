@@ -319,12 +319,13 @@ class BackupRun {
   /** A partition that is not copied to its end in this pass; a topic that is gone is told by the next look at the topics. */
   #gaveUp({ topic, partition }: TopicPartition, error: Error): void {
     this.#incomplete.add(`${topic}/${partition}`)
+    const hint = isTidemarkError(error) && error.hint !== undefined ? `. ${error.hint}` : ''
     this.#notice({
       type: 'partition-failed',
       topic,
       partition,
       code: isTidemarkError(error) ? error.code : 'INTERNAL',
-      message: error.message,
+      message: `${error.message}${hint}`,
     })
   }
 
@@ -363,7 +364,9 @@ class BackupRun {
 function noticeKey(notice: BackupNotice): string {
   const place = { topic: undefined, partition: undefined, group: undefined, ...notice }
   const one = [notice.type, place.topic, place.partition, place.group]
-  return JSON.stringify(notice.type === 'gap' ? [...one, notice.reason, String(notice.from), String(notice.to)] : one)
+  return JSON.stringify(
+    notice.type === 'gap' ? [...one, notice.reason, String(notice.from), String(notice.to)] : one,
+  )
 }
 
 /** Generations of a topic are told apart by its id. */

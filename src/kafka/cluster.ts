@@ -110,8 +110,8 @@ class ConnectedCluster implements Cluster {
     return topicConfigs(this.#session, topics, options.signal)
   }
 
-  knownTopicConfigs() {
-    return knownTopicConfigs(this.#session)
+  knownTopicConfigs(own: readonly string[] = []) {
+    return knownTopicConfigs(this.#session, own)
   }
 
   async createTopics(topics: readonly NewTopic[], options: { readonly validateOnly?: boolean } = {}) {

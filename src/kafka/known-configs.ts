@@ -55,26 +55,35 @@ const tried = 20
 
 /**
  * Names of the topic configs that the brokers know. A topic that exists tells them; where there is none, the answer
- * to a creation that is only checked and not carried out does (Kafka 2.4 and newer).
+ * to a creation that is only checked and not carried out does (Kafka 2.4 and newer). `own`: topics for which the caller has
+ * rights, whether they exist or not; others may be closed to it.
  */
-export async function knownTopicConfigs(session: Session): Promise<ReadonlySet<string>> {
+export async function knownTopicConfigs(
+  session: Session,
+  own: readonly string[],
+): Promise<ReadonlySet<string>> {
   const { topics } = await session.retrying(() => session.metadata(null))
-  const some = topics.slice(0, tried).map((topic) => topic.name)
+  const existing = new Set(topics.map(({ name }) => name))
+  const some = [...new Set([...own.filter((name) => existing.has(name)), ...existing])].slice(0, tried)
   const { done, failed } = await readTopicConfigs(session, some)
   const told = done.find((answer) => answer !== undefined)?.[1]
   if (told !== undefined) return new Set(told.map((config) => config.name))
-  const checked = await session.retrying(() => configsOfCheckedCreation(session))
+  const free = own.find((name) => !existing.has(name))
+  const checked = await session.retrying(() => configsOfCheckedCreation(session, free))
   if (checked.length > 0) return new Set(checked)
   const [refused] = failed
   if (refused) throw refused.error
   return new Set(oldest)
 }
 
-async function configsOfCheckedCreation(session: Session): Promise<readonly string[]> {
+async function configsOfCheckedCreation(
+  session: Session,
+  free: string | undefined,
+): Promise<readonly string[]> {
   const connection = await session.controller()
   const api = offeredVersion(connection, createVersions)
   if (api === undefined) return []
-  const name = `tidemark-config-check-${Math.random().toString(36).slice(2)}`
+  const name = free ?? `tidemark-config-check-${Math.random().toString(36).slice(2)}`
   const topic = { name, numPartitions: 1, replicationFactor: -1, assignments: [] as [], configs: [] as [] }
   const response = await session.call(connection, api, [[topic], 30_000, true])
   return response.topics[0]?.configs?.map((config) => config.name) ?? []

@@ -177,8 +177,8 @@ export interface Cluster extends AsyncDisposable {
     topics: readonly string[],
     options?: { readonly signal?: AbortSignal },
   ): Promise<ReadonlyMap<string, readonly TopicConfig[]>>
-  /** Names of the topic configs that the brokers know, for skipping the others. */
-  knownTopicConfigs(): Promise<ReadonlySet<string>>
+  /** Names of the topic configs that the brokers know, for skipping the others. `own`: topics for which the caller has rights. */
+  knownTopicConfigs(own?: readonly string[]): Promise<ReadonlySet<string>>
   createTopics(
     topics: readonly NewTopic[],
     options?: { readonly validateOnly?: boolean },

@@ -41,7 +41,7 @@ test('a backup file with every key gives the job that it describes', () => {
     sourceName: 'prod-us-east-1',
     strict: false,
     memory: 48 * 1024 * 1024,
-    fetchMaxBytes: 16_777_216,
+    fetchMaxBytes: 12_582_912,
   })
   assert.deepEqual(source.bootstrap, ['broker-1.prod.example:9093', 'broker-2.prod.example:9093'])
   assert.deepEqual(source.sasl, { mechanism: 'SCRAM-SHA-256', username: 'backup', password: 'hunter2' })

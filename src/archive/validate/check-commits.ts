@@ -92,11 +92,7 @@ export class CommitChecker {
   /** A stretch of commits that are not there. */
   missing(from: number, to: number): void {
     this.#state = undefined
-    this.#context.findings.error(
-      'missing',
-      keys.commit(from),
-      `The commits ${from} to ${to} are missing`,
-    )
+    this.#context.findings.error('missing', keys.commit(from), `The commits ${from} to ${to} are missing`)
   }
 
   async #read(number: number): Promise<StoredCommit | undefined> {

@@ -59,7 +59,10 @@ function defineFinish(command: Command, session: Session): void {
   const finish = command
     .command('finish')
     .description('Apply the topic settings that wait because they would delete what was restored.')
-    .argument('[restore-id]', 'the restore; else that of the file, or the newest one of the backup to this target')
+    .argument(
+      '[restore-id]',
+      'the restore; else that of the file, or the newest one of the backup to this target',
+    )
   addClusterFlags(addArchiveFlags(finish)).option(
     '--state-folder <folder>',
     'folder of the journal, when it does not lie beside the backup',

@@ -10,7 +10,7 @@ export async function gatherTargetFacts(
   const [brokers, infos, knownConfigs] = await Promise.all([
     cluster.brokers(),
     names.length === 0 ? [] : cluster.topics(names, { signal }),
-    cluster.knownTopicConfigs(),
+    cluster.knownTopicConfigs(names),
   ])
   const existing = infos.map((info) => info.name)
   const partitions = infos.flatMap((info) =>
