@@ -26,11 +26,12 @@
  * topics which the principal may not describe are seen, because brokers leave them out without a word; that fetched
  * batches match their CRC, or are of committed transactions only (what was aborted is listed with them).
  */
-export { BrokerConnection, type BrokerConnectionOptions, type Exchange } from './broker-connection.ts'
+export { BrokerConnection, type BrokerConnectionOptions } from './broker-connection.ts'
 export type { BrokerAddress } from './broker-socket.ts'
 export { connectCluster } from './cluster.ts'
 export { type ConnectContext, parseAddress } from './cluster-options.ts'
 export type * from './data-types.ts'
+export type { Exchange } from './exchange.ts'
 export { type FetchFromOptions, fetchFrom, type OneFetch, PositionReader } from './fetch-once.ts'
 export { Fetcher } from './fetcher.ts'
 export { type ReplicaSize, replicaSizes } from './log-dirs.ts'
