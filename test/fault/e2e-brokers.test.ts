@@ -72,14 +72,14 @@ test('a broker is killed during a restore in transactions: everything is there o
 })
 
 test('leaders move again and again during a backup: everything is there once', async () => {
-  await slowly('moving', (running) => moveLeaders('orders', running))
+  await slowly('moving', (running) => moveLeaders('orders', running, 12))
 })
 
 for (const delivery of ['idempotent', 'transactions']) {
   test(`leaders move again and again during a restore (${delivery}): everything is there once`, async () => {
     const name = `moving-${delivery}`
     await restoreWhile(name, { default_replication_factor: 3, delivery }, (running) =>
-      moveLeaders(`${name}-orders`, running),
+      moveLeaders(`${name}-orders`, running, 100),
     )
   })
 }
@@ -152,10 +152,10 @@ async function loseBroker(id: number): Promise<void> {
   }
 }
 
-/** Until the program ends, or often enough: another replica first, and an election. */
-async function moveLeaders(topic: string, running: RunningCli): Promise<void> {
+/** So often, or until the program ends: another replica first, and an election. */
+async function moveLeaders(topic: string, running: RunningCli, moves: number): Promise<void> {
   const { admin } = stage.source
-  for (let move = 0; move < 100 && running.process.exitCode === null; move++) {
+  for (let move = 0; move < moves && running.process.exitCode === null; move++) {
     for (let partition = 0; partition < partitions; partition++) {
       const replicas = [0, 1, 2].map((replica) => ((partition + move + replica) % 3) + 1)
       await admin.reassign(topic, partition, replicas)
