@@ -279,9 +279,10 @@ export class Producer implements AsyncDisposable {
     if (this.#closing.signal.aborted) return
     const late =
       systemClock.monotonic() - (partition.troubleSince ?? Number.POSITIVE_INFINITY) > this.#patience
-    if (judged.gravity === gravity.fail || (late && judged.gravity === gravity.resend)) {
+    const again = judged.gravity === gravity.resend || this.#mayRepeat(judged)
+    if (judged.gravity === gravity.fail || (late && again)) {
       this.#fail(partition, judged.error)
-    } else if (judged.gravity === gravity.resend) {
+    } else if (again) {
       partition.resend()
       this.#displace(partition, judged.error)
     } else if (this.#coordinator) {
@@ -289,6 +290,15 @@ export class Producer implements AsyncDisposable {
     } else {
       this.#watch(this.#recover(partition, judged))
     }
+  }
+
+  /**
+   * Within an open transaction brokers do not forget a producer, whatever its records' timestamps: a batch that is in the log
+   * already is known by its sequence, and where it stands is answered. Only after every request has been answered: nothing
+   * may come late, into another transaction.
+   */
+  #mayRepeat({ gravity: grave, error }: Judged): boolean {
+    return this.#coordinator !== undefined && grave === gravity.look && error.retriable
   }
 
   async #recover(partition: ProducePartition, judged: Judged): Promise<void> {
