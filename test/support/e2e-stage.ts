@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ClusterSetup, startCluster, type TestCluster } from './brokers.ts'
 import { type CliOptions, type CliResult, type RunningCli, runCli, startCli } from './cli.ts'
+import type { OutcomeJson } from './command-json.ts'
 import { JavaAdmin } from './java-admin.ts'
 import { type JavaClient, type SeenRecord, startJavaClient } from './java-client.ts'
 import { type BackupFile, backupFile, type RestoreFile, restoreFile } from './job-files.ts'
@@ -163,6 +164,7 @@ export interface RestoreJson {
   readonly resumed: boolean
   readonly already_done: boolean
   readonly records: number
+  readonly duration_ms: number
   readonly failed_topics: readonly {
     readonly topic: string
     readonly code: string
@@ -172,14 +174,15 @@ export interface RestoreJson {
     readonly topic: string
     readonly configs: Readonly<Record<string, string>>
   }[]
+  readonly positions: OutcomeJson | null
   readonly notices: readonly { readonly code: string; readonly message: string }[]
 }
 
 /** What `three-phase-restore -o json` prints. */
 export interface ThreePhaseJson {
   readonly restore: RestoreJson
-  readonly map: { readonly records: number } | null
-  readonly positions: unknown
+  readonly map: { readonly partitions: number; readonly records: number } | null
+  readonly positions: OutcomeJson | null
 }
 
 /** What a command printed as JSON, after its exit status was checked. */

@@ -8,6 +8,7 @@ import { backupJob, jobContext, restoreJob } from './jobs.ts'
 import type { KafkaVersion } from './kafka-jars.ts'
 import { kafkaTool } from './kafka-tools.ts'
 import { type TempFolder, tempFolder } from './temp-folder.ts'
+import { topicSettings } from './topic-settings.ts'
 
 /** Two clusters, an archive, and Kafka's own client to write to the one and read from the other. */
 export class RestoreLab implements AsyncDisposable {
@@ -108,13 +109,7 @@ export class RestoreLab implements AsyncDisposable {
 
   /** Settings of a target topic, inherited ones too. */
   async configs(topic: string): Promise<Map<string, string>> {
-    const text = await kafkaTool('configs', [
-      ...['--bootstrap-server', this.target.bootstrap, '--describe', '--all'],
-      ...['--entity-type', 'topics', '--entity-name', topic],
-    ])
-    return new Map(
-      [...text.matchAll(/^\s+([\w.]+)=(\S*)/gm)].map(([, name = '', value = '']) => [name, value]),
-    )
+    return await topicSettings(this.target.bootstrap, topic)
   }
 
   /** A group's position on the target, as Kafka's own tool tells it; undefined for none. */

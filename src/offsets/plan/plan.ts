@@ -119,10 +119,9 @@ export function planToValues(plan: Omit<Plan, 'hash'>): Record<string, unknown> 
       group: entry.group,
       topic: entry.topic,
       partition: entry.partition,
-      current: entry.current && {
-        offset: offsetToJson(entry.current.offset),
-        metadata: entry.current.metadata,
-      },
+      current: entry.current
+        ? { offset: offsetToJson(entry.current.offset), metadata: entry.current.metadata }
+        : null,
       target: entry.target === undefined ? null : offsetToJson(entry.target),
       metadata: entry.metadata,
       action: entry.action,

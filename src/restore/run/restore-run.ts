@@ -115,7 +115,7 @@ async function runPhases(phase: Phase, lock: Lock, started: number): Promise<Run
     durationMs: context.clock.monotonic() - started,
   })
   const copied = state.header.stage !== 'prepared'
-  return { report, maps: copied ? state.mapSet((lane) => lane.done) : undefined }
+  return { report, maps: copied ? state.mapSet(({ lane }) => state.isWhole(lane.target)) : undefined }
 }
 
 /** Sets the positions of the groups in the topics that were copied whole. */

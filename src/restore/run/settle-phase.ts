@@ -1,6 +1,7 @@
 import type { RestoreNotice } from '../job.ts'
 import type { RestoreState } from '../state/restore-state.ts'
 import type { RestoredFacts } from '../topics/decide-settings.ts'
+import { isOpen } from '../topics/open-topics.ts'
 import { clusterDefaults, settleTopics } from '../topics/settle-topics.ts'
 import type { Phase } from './phase.ts'
 
@@ -27,8 +28,9 @@ export async function settleAll({ environment, made, state, notices, signal }: P
     }
     state.update({ notices: all })
   }
-  for (const { target, failure, before, created } of state.topics()) {
-    if (!failure || (!created && Object.keys(before).length === 0)) continue
+  for (const entry of state.topics()) {
+    const { target, failure, before, created } = entry
+    if (!failure || (created ? !isOpen(entry) : Object.keys(before).length === 0)) continue
     const message = `${target} keeps the settings of the copy until the restore is run again, or finished`
     notices.push({ code: 'settings-of-copy', message, topic: target })
   }

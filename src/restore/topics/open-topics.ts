@@ -1,4 +1,4 @@
-import { TidemarkError } from '../../base/index.ts'
+import { isTidemarkError, retry, TidemarkError } from '../../base/index.ts'
 import type { Cluster, NewTopic, TopicConfig, TopicInfo } from '../../kafka/index.ts'
 import type { PlannedTopic, RestorePlan, TargetFacts } from '../plan/plan-types.ts'
 import type { JournalTopic } from '../state/journal-types.ts'
@@ -150,6 +150,13 @@ async function relax(cluster: Cluster, topic: string, configs: readonly TopicCon
   )
 }
 
+/** The controller takes a relaxed policy at once; the leaders, which refuse to delete from a compacted topic, hear of it later. */
+const lagging = { attempts: Number.POSITIVE_INFINITY, delay: 50, maxDelay: 1000, deadline: 30_000 }
+
+function isPolicyViolation(error: unknown): boolean {
+  return isTidemarkError(error) && error.details.kafkaError === 'POLICY_VIOLATION'
+}
+
 async function purge(cluster: Cluster, info: TopicInfo, signal: AbortSignal): Promise<void> {
   const asked = info.partitions.map(({ partition }) => ({
     topic: info.name,
@@ -157,9 +164,8 @@ async function purge(cluster: Cluster, info: TopicInfo, signal: AbortSignal): Pr
     at: 'latest' as const,
   }))
   const ends = await cluster.listOffsets(asked, { signal })
-  await cluster.deleteRecords(
-    ends.map(({ topic, partition, offset }) => ({ topic, partition, offset: offset ?? 0n })),
-  )
+  const before = ends.map(({ topic, partition, offset }) => ({ topic, partition, offset: offset ?? 0n }))
+  await retry(lagging, () => cluster.deleteRecords(before), { signal, when: isPolicyViolation })
 }
 
 /** The value that is set on the topic itself; null where it is inherited. */

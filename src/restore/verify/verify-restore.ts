@@ -52,6 +52,11 @@ export async function verifyRestore(job: VerifyJob, context: JobContext): Promis
     readLogs(cluster, names, { signal }),
     names.length === 0 ? new Map() : cluster.topicConfigs(names, { signal }),
   ])
+  const compacted = (topic: string): boolean =>
+    configs
+      .get(topic)
+      ?.find(({ name }: { name: string }) => name === 'cleanup.policy')
+      ?.value.includes('compact') ?? false
   const findings = new Findings(job.listed ?? LISTED)
   const notices: RestoreNotice[] = [...restored.notices]
   const { window } = restored.shape
@@ -71,9 +76,6 @@ export async function verifyRestore(job: VerifyJob, context: JobContext): Promis
   const partitions: VerifiedPartition[] = []
   const verify = async ({ topic, lane }: (typeof lanes)[number]) => {
     const share = new BudgetShare(budget)
-    const policy = configs
-      .get(lane.target)
-      ?.find(({ name }: { name: string }) => name === 'cleanup.policy')?.value
     try {
       const verified = await verifyLane({
         lane,
@@ -83,7 +85,7 @@ export async function verifyRestore(job: VerifyJob, context: JobContext): Promis
         maps: restored.maps,
         logs,
         exclusive: topic.exclusive,
-        compacted: policy?.includes('compact') ?? false,
+        compacted: compacted(lane.target),
         rule,
         window,
         choice: transactions?.choice,
@@ -146,6 +148,8 @@ export async function verifyRestore(job: VerifyJob, context: JobContext): Promis
       selected,
       maps: restored.maps,
       shape: restored.shape,
+      chosen,
+      compacted,
       filter: (topic, partition) => recordFilter(window, transactions, topic, partition),
       rule,
       findings,
