@@ -128,7 +128,7 @@ const applied: ApplyReport = {
       expires: 5,
     },
   ],
-  counts: { set: 1, kept: 0, skipped: 0, failed: 1, refused: 0 },
+  counts: { set: 1, deleted: 0, kept: 0, skipped: 0, failed: 1, refused: 0 },
   retentionMinutes: 10_080,
 }
 
