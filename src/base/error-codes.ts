@@ -37,6 +37,13 @@ export const errorCodes = {
   PLAN_STALE: { exit: 4, meaning: 'A position has moved since the plan was made' },
   PLAN_ALTERED: { exit: 4, meaning: 'A plan file was changed after it was made' },
   POSITION_NOT_KEPT: { exit: 3, meaning: 'A position that was committed reads back differently' },
+  SNAPSHOT_NOT_FOUND: { exit: 2, meaning: 'There is no snapshot of that id' },
+  SNAPSHOT_EXISTS: { exit: 2, meaning: 'There is a snapshot of that id already' },
+  SNAPSHOT_EMPTY: {
+    exit: 4,
+    meaning: 'A snapshot would hold no positions of a group that had some in an earlier one',
+  },
+  SNAPSHOT_NEEDED: { exit: 4, meaning: 'A snapshot cannot be deleted: others build on it' },
   RECORD_CORRUPT: { exit: 1, meaning: 'A record batch does not match its CRC-32C or cannot be decoded' },
   RECORD_TOO_LARGE: { exit: 4, meaning: 'A record is larger than the target topic takes' },
   STORAGE_NOT_FOUND: { exit: 1, meaning: 'An object is not in the store' },
@@ -75,7 +82,10 @@ export const errorCodes = {
     meaning: 'A target topic is not as the restore left it: written to, deleted or created again',
   },
   VERIFICATION_FAILED: { exit: 5, meaning: 'The target does not hold what the archive holds' },
-  SOURCE_MISMATCH: { exit: 4, meaning: 'The cluster is not the one that the backup or plan was made from' },
+  SOURCE_MISMATCH: {
+    exit: 4,
+    meaning: 'The cluster is not the one that the backup, plan or snapshot was made from',
+  },
 } as const satisfies Record<string, { readonly exit: number; readonly meaning: string }>
 
 export type ErrorCode = keyof typeof errorCodes

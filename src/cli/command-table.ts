@@ -58,6 +58,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/offset-reset.ts'),
   },
   {
+    name: 'offset-rollback',
+    summary: 'Save the positions of groups, and put them back',
+    load: () => import('./commands/offset-rollback.ts'),
+  },
+  {
     name: 'config',
     summary: 'Check a configuration file, or print its JSON Schema',
     load: () => import('./commands/config.ts'),

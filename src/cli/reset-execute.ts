@@ -3,12 +3,12 @@ import type { Command } from 'commander'
 import type { ApplyOptions, ApplyReport, Plan } from '../offsets/index.ts'
 import type { planFor } from './commands/offset-reset.ts'
 import { placeOf } from './flags/archive-flags.ts'
-import { clusterOverrides } from './flags/cluster-flags.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from './flags/format-flags.ts'
-import { required } from './flags/required.ts'
 import { addResetFlags, type ResetFlags } from './flags/reset-flags.ts'
 import { addRunFlags } from './flags/run-flags.ts'
 import type { RunFlags, Session } from './session.ts'
+import { snapshotPrefix } from './snapshots/snapshot-folder.ts'
+import { connectTarget } from './target-cluster.ts'
 import { readTextFile } from './text-file.ts'
 
 interface ExecuteFlags extends ResetFlags, FormatFlags, RunFlags {
@@ -73,13 +73,8 @@ async function fromArchive(
 /** The plan says it all: only the cluster is needed. */
 async function fromFile(file: string, flags: ExecuteFlags, session: Session): Promise<ApplyReport> {
   const { planFromJson } = await import('../offsets/index.ts')
-  const { loadConfig } = await import('../config/index.ts')
-  const { connectCluster } = await import('../kafka/index.ts')
   const plan = planFromJson(await readTextFile(file), file)
-  const config = loadConfig({ file: flags.config, needs: ['target'], overrides: clusterOverrides(flags) })
-  const target = required(config.target, '--bootstrap-servers')
-  const { signal, telemetry } = session
-  await using cluster = await connectCluster(target, { signal, telemetry })
+  await using cluster = await connectTarget(flags, session)
   return await apply(plan, cluster, flags, session, flags.snapshotPath ?? resolve('offset-snapshots'))
 }
 
@@ -104,9 +99,6 @@ async function apply(
   if (report.snapshotId !== undefined) session.log('info', `The snapshot is in ${store.url}`)
   return report
 }
-
-/** Where snapshots lie in an archive. */
-const snapshotPrefix = 'offset-snapshots/'
 
 function optionsOf(flags: ExecuteFlags, session: Session): Omit<ApplyOptions, 'snapshot'> {
   return {

@@ -6,8 +6,9 @@
  *     target = translate(map, position, log)           pure; skips no record, says why where it is not exact
  *     plan = planFromBackup(capture, selected groups, maps, …)    pure; what would be changed, and why
  *     report = await applyPlan(plan, cluster, …)       checks → snapshot → commits → everything read back
+ *     plan = planFromSnapshot(snapshot, …)             the way back: what was there before, and nothing else
  *
- * Maps, translation, plans and scripts are pure; only `apply/` talks to a cluster and to a store.
+ * Maps, translation, plans and scripts are pure; only `apply/`, `file/` and `snapshot/` talk to a cluster or to a store.
  *
  * It does not promise: that a group which starts between the checks and the commit is noticed before the
  * read-back; that consumers which use `assign()` and never commit are noticed at all; positions of share
@@ -18,7 +19,6 @@ export type { ApplyReport, EntryOutcome, GroupOutcome } from './apply/apply-repo
 export type { PositionsCluster } from './apply/cluster.ts'
 export { type AskedTime, offsetsForTimes } from './apply/offsets-for-times.ts'
 export { readLogs, readTarget, type TargetState } from './apply/read-target.ts'
-export type { SnapshotPlace, SnapshotStore } from './apply/snapshot.ts'
 export { type CapturedOffsets, captureOffsets } from './file/capture-offsets.ts'
 export { type OffsetsFile, positionsOf, type SavedGroup, type SavedPosition } from './file/offsets-file.ts'
 export { offsetsFromJson, offsetsToJson } from './file/offsets-json.ts'
@@ -33,6 +33,7 @@ export { type MapBounds, type MapIdentity, type MappedRecord, PartitionMap } fro
 export type { Run } from './map/run-blocks.ts'
 export { type BackupPlanOptions, planFromBackup } from './plan/from-backup.ts'
 export { type FilePlanOptions, type FileStrategy, planFromFile, timeOf } from './plan/from-file.ts'
+export { planFromSnapshot } from './plan/from-snapshot.ts'
 export { isTranslationMark } from './plan/mark.ts'
 export type {
   CurrentPosition,
@@ -56,6 +57,33 @@ export { type GroupSelection, type SelectedGroups, selectGroups } from './plan/s
 export { bashQuote } from './script/bash-quote.ts'
 export { resetScript, type ScriptOptions } from './script/reset-script.ts'
 export { type RestoreScriptOptions, restoreScript } from './script/restore-script.ts'
+export {
+  checkSnapshotCluster,
+  compareSnapshot,
+  type PositionDifference,
+  type SnapshotComparison,
+  verifySnapshot,
+} from './snapshot/compare-snapshot.ts'
+export { emptiedBetween, emptiedError, emptiedSince } from './snapshot/emptied-groups.ts'
+export type { Snapshot, SnapshotDraft, SnapshotGroup } from './snapshot/snapshot.ts'
+export { snapshotFromJson, snapshotToJson } from './snapshot/snapshot-file.ts'
+export { layerSnapshots, snapshotSince } from './snapshot/snapshot-layers.ts'
+export {
+  deleteSnapshot,
+  headingOf,
+  type ListedSnapshot,
+  listSnapshots,
+  type SnapshotHeading,
+} from './snapshot/snapshot-list.ts'
+export {
+  loadWholeSnapshot,
+  type SnapshotFolder,
+  type SnapshotPlace,
+  type SnapshotStore,
+  saveSnapshot,
+  snapshotId,
+} from './snapshot/snapshot-store.ts'
+export { type TakenSnapshot, takeSnapshot } from './snapshot/take-snapshot.ts'
 export { absenceFromIndex } from './translate/absence.ts'
 export {
   type MergedTranslation,

@@ -339,7 +339,7 @@ describe('kmap on a real cluster', { timeout: 300_000 }, () => {
       [30, 'application'],
     ])
     const report = JSON.parse(await readFile(join(folder.path, 'report.json'), 'utf8'))
-    assert.deepEqual(report.counts, { set: 2, kept: 0, skipped: 0, failed: 0, refused: 0 })
+    assert.deepEqual(report.counts, { set: 2, deleted: 0, kept: 0, skipped: 0, failed: 0, refused: 0 })
     const snapshot = join(folder.path, 'offset-snapshots', `${report.snapshot_id}.json`)
     assert.match(await readFile(snapshot, 'utf8'), /"metadata": "before"/)
     const again = await done(...args)

@@ -109,7 +109,7 @@ describe('positions on a real cluster', { timeout: 240_000 }, () => {
     )
     const from = Date.now()
     const report = await applyPlan(planFromJson(planToJson(plan), 'plan.json'), cluster, quick)
-    assert.deepEqual(report.counts, { set: 3, kept: 0, skipped: 0, failed: 0, refused: 0 })
+    assert.deepEqual(report.counts, { set: 3, deleted: 0, kept: 0, skipped: 0, failed: 0, refused: 0 })
     assert.equal(report.retentionMinutes, 1440)
     for (const { outcome, expires } of report.groups) {
       assert.equal(outcome, 'done')
@@ -126,7 +126,7 @@ describe('positions on a real cluster', { timeout: 240_000 }, () => {
     const again = await planFor([['two', 'orders/0', records]])
     assert.equal(again.entries[0]?.action, 'KEEP')
     assert.deepEqual((await applyPlan(again, cluster, quick)).counts, {
-      ...{ set: 0, kept: 1, skipped: 0, failed: 0, refused: 0 },
+      ...{ set: 0, deleted: 0, kept: 1, skipped: 0, failed: 0, refused: 0 },
     })
   })
 
@@ -313,7 +313,7 @@ describe('positions on a real cluster', { timeout: 240_000 }, () => {
       ['half', 'orders/1', 0],
     ])
     const report = await applyPlan(plan, cluster, quick)
-    assert.deepEqual(report.counts, { set: 1, kept: 0, skipped: 0, failed: 1, refused: 0 })
+    assert.deepEqual(report.counts, { set: 1, deleted: 0, kept: 0, skipped: 0, failed: 1, refused: 0 })
     assert.equal(report.groups[0]?.outcome, 'partial')
     assert.deepEqual(Object.keys(await positionsOf('half')), ['orders/1'])
   })

@@ -13,10 +13,26 @@ import { mappingObject } from '../../src/cli/reports/offset-mapping.ts'
 import { outcomeObject, outcomeText } from '../../src/cli/reports/reset-outcome.ts'
 import { restorePlanObject, restorePlanText } from '../../src/cli/reports/restore-plan.ts'
 import { restoreObject, restoreText } from '../../src/cli/reports/restore-report.ts'
+import { comparisonObject, comparisonText } from '../../src/cli/reports/snapshot-comparison.ts'
+import { snapshotListObject, snapshotListText } from '../../src/cli/reports/snapshot-list.ts'
+import {
+  savedObject,
+  savedText,
+  snapshotObject,
+  snapshotText,
+} from '../../src/cli/reports/snapshot-report.ts'
 import { threePhaseObject, threePhaseText } from '../../src/cli/reports/three-phase-report.ts'
 import { validationObject } from '../../src/cli/reports/validation-report.ts'
 import { verifyObject, verifyText } from '../../src/cli/reports/verify-report.ts'
-import { type ApplyReport, makePlan, planToJson } from '../../src/offsets/index.ts'
+import {
+  type ApplyReport,
+  compareSnapshot,
+  headingOf,
+  makePlan,
+  planToJson,
+  type Snapshot,
+  type TakenSnapshot,
+} from '../../src/offsets/index.ts'
 import type {
   RestorePlan,
   RestoreReport,
@@ -129,7 +145,7 @@ const applied: ApplyReport = {
       expires: 5,
     },
   ],
-  counts: { set: 1, kept: 0, skipped: 0, failed: 1, refused: 0 },
+  counts: { set: 1, deleted: 0, kept: 0, skipped: 0, failed: 1, refused: 0 },
   retentionMinutes: 10_080,
 }
 
@@ -371,6 +387,49 @@ test('the JSON of offset-reset is as documented', () => {
   holds('offset-reset execute', [outcomeObject(applied)].map(withoutNullErrors))
 })
 
+const snapshot: Snapshot = {
+  id: 'snapshot-1',
+  created: 0,
+  description: 'd\u001b',
+  clusterId: 'c',
+  planHash: 'h',
+  groups: [
+    {
+      group: 'g\u001b',
+      positions: [{ topic: 't', partition: 0, offset: 5n, leaderEpoch: -1, metadata: 'm\u001b' }],
+      absent: [{ topic: 't', partition: 1 }],
+    },
+  ],
+  base: { id: 'snapshot-0', created: 0, hash: 'h' },
+  removed: [],
+}
+const taken: TakenSnapshot = {
+  draft: snapshot,
+  active: [{ group: 'a', type: 'classic', state: 'Stable', protocolType: 'consumer' }],
+  empty: ['e'],
+  unstable: ['u'],
+  share: [],
+}
+const saved = { snapshot, taken, place: '/p\u001b' }
+const comparison = compareSnapshot(snapshot, [
+  {
+    group: 'g\u001b',
+    positions: [{ topic: 't', partition: 0, offset: 6n, leaderEpoch: -1, metadata: 'n\u001b' }],
+    unstable: [],
+  },
+])
+const listedSnapshots = [
+  { id: 'snapshot-1', heading: headingOf(snapshot) },
+  { id: 'snapshot-2', error: new TidemarkError('FILE_NOT_READABLE', 'm') },
+]
+
+test('the JSON of offset-rollback is as documented', () => {
+  holds('offset-rollback snapshot', [savedObject(saved)])
+  holds('offset-rollback list', [snapshotListObject('/p', listedSnapshots)])
+  holds('offset-rollback show', [snapshotObject(snapshot, snapshot)])
+  holds('offset-rollback verify', [comparisonObject(snapshot, comparison)])
+})
+
 /** An outcome has either an error or null. */
 function withoutNullErrors(value: unknown): unknown {
   const text = JSON.stringify(plainNumbers(value))
@@ -404,6 +463,10 @@ test('texts for people have every part, and never a control character of a recor
     outcomeText(applied),
     restorePlanText(restorePlan, validation),
     verifyText(verified),
+    savedText(saved),
+    snapshotText(snapshot, snapshot),
+    snapshotListText('/p', listedSnapshots),
+    comparisonText(snapshot, comparison),
   ]
   for (const text of texts) {
     assert.doesNotMatch(text, /undefined|\[object/)

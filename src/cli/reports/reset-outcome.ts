@@ -37,17 +37,18 @@ function entryObject(outcome: EntryOutcome): Readonly<Record<string, unknown>> {
 }
 
 /** What became of a plan, for people. */
-export function outcomeText(report: ApplyReport): string {
-  return ['Offset Reset', heavyRule, '', ...outcomeLines(report), ''].join('\n')
+export function outcomeText(report: ApplyReport, title = 'Offset Reset'): string {
+  return [title, heavyRule, '', ...outcomeLines(report), ''].join('\n')
 }
 
 /** The same without its title. */
 export function outcomeLines(report: ApplyReport): readonly string[] {
   const { counts } = report
   const lines: string[] = []
+  const deleted = counts.deleted === 0 ? '' : ` ${counts.deleted} deleted,`
   for (const group of report.groups) lines.push(...groupLines(group), '')
   lines.push(
-    `${plural(counts.set, 'position')} set, ${counts.kept} were there already, ${counts.skipped} skipped, ${counts.failed} failed, ${counts.refused} refused`,
+    `${plural(counts.set, 'position')} set,${deleted} ${counts.kept} were there already, ${counts.skipped} skipped, ${counts.failed} failed, ${counts.refused} refused`,
   )
   if (report.snapshotId !== undefined) lines.push(`The positions before are saved as ${report.snapshotId}`)
   const expires = report.groups.flatMap((group) => group.expires ?? [])
@@ -81,12 +82,12 @@ function groupLines(group: GroupOutcome): readonly string[] {
 
 function entryRow(outcome: EntryOutcome): readonly string[] {
   const { entry } = outcome
-  const isThere = outcome.outcome === 'set' || outcome.outcome === 'kept'
+  const isThere = ['set', 'kept', 'deleted'].includes(outcome.outcome)
   return [
     entry.topic,
     String(entry.partition),
     String(entry.current?.offset ?? '-'),
-    isThere ? String(entry.target ?? '-') : String(entry.current?.offset ?? '-'),
+    String((isThere ? entry.target : entry.current?.offset) ?? '-'),
     outcome.outcome.toUpperCase(),
     'error' in outcome ? `${outcome.error.message} [${outcome.error.code}]` : entry.reason,
   ]
@@ -96,5 +97,5 @@ function entryRow(outcome: EntryOutcome): readonly string[] {
 export function outcomeStatus(report: ApplyReport): 0 | 3 | 4 {
   const { counts } = report
   if (counts.failed === 0 && counts.refused === 0) return 0
-  return counts.set === 0 && counts.failed === 0 ? 4 : 3
+  return counts.set === 0 && counts.deleted === 0 && counts.failed === 0 ? 4 : 3
 }

@@ -4,8 +4,8 @@ import { countText } from '../render/quantities.ts'
 import { heavyRule, lightRule, printable, tableLines } from '../render/table.ts'
 
 /** The plan for people. */
-export function planText(table: PlanTable): string {
-  const lines = ['Offset Reset Plan', heavyRule]
+export function planText(table: PlanTable, title = 'Offset Reset Plan'): string {
+  const lines = [title, heavyRule]
   const notes = table.groups.some(({ rows }) => rows.some(({ note }) => note !== ''))
   for (const { group, rows } of table.groups) {
     const columns = [
@@ -16,7 +16,7 @@ export function planText(table: PlanTable): string {
       { title: 'Action' },
       ...(notes ? [{ title: 'Note' }] : []),
     ]
-    const [title = '', ...cells] = tableLines(
+    const [names = '', ...cells] = tableLines(
       columns,
       rows.map((row) => [
         row.topic,
@@ -27,9 +27,10 @@ export function planText(table: PlanTable): string {
         ...(notes ? [row.note] : []),
       ]),
     )
-    lines.push('', `Consumer Group: ${printable(group)}`, lightRule, title, lightRule, ...cells)
+    lines.push('', `Consumer Group: ${printable(group)}`, lightRule, names, lightRule, ...cells)
   }
   lines.push('', `Total partitions to reset: ${table.toReset}`)
+  if (table.toDelete > 0) lines.push(`Positions to delete: ${countText(table.toDelete)}`)
   if (table.reread > 0) lines.push(`Records that will be read again: ${countText(table.reread)}`)
   if (table.notices.length > 0) {
     lines.push(

@@ -2,12 +2,13 @@ import { Budget, type Clock, invariant, systemClock, TidemarkError } from '../..
 import type { GroupPositions } from '../../kafka/index.ts'
 import { hashPlan, type Plan } from '../plan/plan.ts'
 import { place } from '../plan/planner.ts'
+import type { SnapshotPlace } from '../snapshot/snapshot-store.ts'
 import type { ApplyReport, EntryOutcome, GroupOutcome } from './apply-report.ts'
 import type { PositionsCluster } from './cluster.ts'
 import { commitGroup, notCommitted } from './commit-group.ts'
 import { readBack } from './read-back.ts'
 import { checkGroups, type Refusal } from './refusals.ts'
-import { type SnapshotPlace, writeSnapshot } from './snapshot.ts'
+import { writeSnapshot } from './snapshot.ts'
 
 export interface ApplyOptions {
   readonly signal?: AbortSignal
@@ -44,7 +45,7 @@ export async function applyPlan(
   checkPlan(plan, cluster)
   const groups = [...Map.groupBy(plan.entries, ({ group }) => group)]
   const touched = groups
-    .filter(([, entries]) => entries.some(({ action }) => action === 'SET' || action === 'REFUSE'))
+    .filter(([, entries]) => entries.some(({ action }) => action !== 'KEEP' && action !== 'SKIP'))
     .map(([group]) => group)
   const checked =
     touched.length === 0
@@ -97,7 +98,8 @@ export async function applyPlan(
         return { entry, outcome: 'refused', error: refusalOf(group, refused) }
       }
       const error = commit.failed.get(place(entry.topic, entry.partition)) ?? problemOf(entry)
-      return error ? { entry, outcome: 'failed', error } : { entry, outcome: 'set' }
+      if (error) return { entry, outcome: 'failed', error }
+      return { entry, outcome: entry.action === 'DELETE' ? 'deleted' : 'set' }
     })
     const isSet = results.some(({ outcome }) => outcome === 'set')
     return {
@@ -109,7 +111,7 @@ export async function applyPlan(
         isSet && commit && retentionMinutes !== undefined ? commit.at + retentionMinutes * 60_000 : undefined,
     }
   })
-  const counts = { set: 0, kept: 0, skipped: 0, failed: 0, refused: 0 }
+  const counts = { set: 0, deleted: 0, kept: 0, skipped: 0, failed: 0, refused: 0 }
   for (const { entries } of outcomes) for (const { outcome } of entries) counts[outcome]++
   return {
     clusterId: cluster.clusterId,
@@ -161,7 +163,7 @@ function refusalOf(group: string, refused: ReadonlyMap<string, TidemarkError>): 
 function outcomeOf(results: readonly EntryOutcome[]): GroupOutcome['outcome'] {
   if (results.some(({ outcome }) => outcome === 'refused')) return 'refused'
   if (!results.some(({ outcome }) => outcome === 'failed')) return 'done'
-  return results.some(({ outcome }) => outcome === 'set' || outcome === 'kept') ? 'partial' : 'failed'
+  return results.some(({ outcome }) => outcome !== 'failed' && outcome !== 'skipped') ? 'partial' : 'failed'
 }
 
 /** Not every principal may read broker settings: then the report gives no date. */

@@ -1,9 +1,9 @@
 import type { TidemarkError } from '../../base/index.ts'
 import type { PlanEntry } from '../plan/plan.ts'
 
-/** What became of one entry: `set` was committed and read back. */
+/** What became of one entry: `set` was committed and read back, `deleted` is gone when read back. */
 export type EntryOutcome =
-  | { readonly entry: PlanEntry; readonly outcome: 'set' | 'kept' | 'skipped' }
+  | { readonly entry: PlanEntry; readonly outcome: 'set' | 'deleted' | 'kept' | 'skipped' }
   | { readonly entry: PlanEntry; readonly outcome: 'failed' | 'refused'; readonly error: TidemarkError }
 
 /** What became of one group. */

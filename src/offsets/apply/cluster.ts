@@ -8,6 +8,7 @@ export type PositionsCluster = Pick<
   | 'describeGroups'
   | 'fetchPositions'
   | 'commitPositions'
+  | 'deletePositions'
   | 'topics'
   | 'listOffsets'
   | 'brokerConfig'

@@ -1,4 +1,4 @@
-import { type Clock, TidemarkError } from '../../base/index.ts'
+import { type Clock, isTidemarkError, TidemarkError } from '../../base/index.ts'
 import { kafkaCodeOf, type Position } from '../../kafka/index.ts'
 import { isTranslationMark } from '../plan/mark.ts'
 import type { PlanEntry } from '../plan/plan.ts'
@@ -20,8 +20,8 @@ export interface GroupCommit {
 }
 
 /**
- * Sets all positions of a group in one request. Never rejects: a failure of the request is one of each
- * position.
+ * Sets all positions of a group in one request, then deletes those that it shall not have in another. Never
+ * rejects: a failure of a request is one of each of its positions.
  */
 export async function commitGroup(
   group: string,
@@ -37,7 +37,8 @@ export async function commitGroup(
   const started = clock.monotonic()
   const failed = new Map<string, TidemarkError>()
   try {
-    const first = await cluster.commitPositions(group, positions)
+    const first =
+      positions.length === 0 ? { done: [], failed: [] } : await cluster.commitPositions(group, positions)
     // Our own note must never be what keeps a position from being set (`offset.metadata.max.bytes`).
     const tooLong = first.failed.filter(
       ({ item, error }) =>
@@ -59,7 +60,31 @@ export async function commitGroup(
     const whole = asTidemark(error instanceof Error ? error : new Error(String(error)), group)
     for (const { topic, partition } of positions) failed.set(place(topic, partition), whole)
   }
+  for (const [key, error] of await deleteUnwanted(group, entries, cluster)) failed.set(key, error)
   return { group, at: clock.now(), ms: clock.monotonic() - started, failed }
+}
+
+/** Deletes what a group shall not have; the failures by topic and partition. */
+async function deleteUnwanted(
+  group: string,
+  entries: readonly PlanEntry[],
+  cluster: PositionsCluster,
+): Promise<ReadonlyMap<string, TidemarkError>> {
+  const unwanted = entries.filter(({ action }) => action === 'DELETE')
+  if (unwanted.length === 0) return new Map()
+  const partitions = unwanted.map(({ topic, partition }) => ({ topic, partition }))
+  try {
+    const { failed } = await cluster.deletePositions(group, partitions)
+    return new Map(
+      failed
+        // A group that is gone has no positions, which is what was wanted.
+        .filter(({ error }) => !isTidemarkError(error, 'GROUP_NOT_FOUND'))
+        .map(({ item, error }) => [place(item.topic, item.partition), asTidemark(error, group)]),
+    )
+  } catch (error) {
+    const whole = asTidemark(error instanceof Error ? error : new Error(String(error)), group)
+    return new Map(partitions.map(({ topic, partition }) => [place(topic, partition), whole]))
+  }
 }
 
 /** The commits of groups that were not begun before the job was interrupted. */

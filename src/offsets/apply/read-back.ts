@@ -26,7 +26,11 @@ export async function readBack(
     for (const { group, positions } of done) {
       read.set(
         group,
-        new Map(positions.map((position) => [place(position.topic, position.partition), position])),
+        new Map(
+          positions
+            .filter(({ offset }) => offset >= 0n)
+            .map((position) => [place(position.topic, position.partition), position]),
+        ),
       )
     }
     for (const { item, error } of failed) unread.set(item, error)
@@ -34,20 +38,24 @@ export async function readBack(
     for (const group of groups) unread.set(group, error instanceof Error ? error : new Error(String(error)))
   }
   return (entry) => {
-    const { group, topic, partition, target, metadata } = entry
+    const { group, topic, partition, action, target } = entry
     const where = `The position of '${group}' in ${topic}/${partition}`
     const details = { group, topic, partition }
     const failure = unread.get(group)
     if (failure) {
-      const message = `${where} was committed but could not be read back: ${failure.message}`
+      const done = action === 'DELETE' ? 'deleted' : 'committed'
+      const message = `${where} was ${done} but could not be read back: ${failure.message}`
       return new TidemarkError('POSITION_NOT_KEPT', message, { cause: failure, details })
     }
     const now = read.get(group)?.get(place(topic, partition))
-    if (now?.offset === target && sameMetadata(now?.metadata ?? null, metadata)) return undefined
+    if (action === 'DELETE' && now === undefined) return undefined
+    if (target !== undefined && now?.offset === target && sameMetadata(now.metadata, entry)) return undefined
     const message =
-      now?.offset === target
-        ? `${where} was set to ${target}, but its metadata reads back differently`
-        : `${where} was set to ${target} but reads back as ${now?.offset ?? 'none'}`
+      action === 'DELETE'
+        ? `${where} was deleted but reads back as ${now?.offset}`
+        : now?.offset === target
+          ? `${where} was set to ${target}, but its metadata reads back differently`
+          : `${where} was set to ${target} but reads back as ${now?.offset ?? 'none'}`
     return new TidemarkError('POSITION_NOT_KEPT', message, {
       details,
       hint: 'Something else commits for the group: stop it, then run the command again.',

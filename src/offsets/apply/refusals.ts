@@ -68,7 +68,7 @@ export async function checkGroups(
     )
     for (const entry of plan.entries) {
       const now = offsets.get(entry.group)
-      if ((entry.action !== 'SET' && entry.action !== 'KEEP') || now === undefined) continue
+      if (entry.action === 'SKIP' || entry.action === 'REFUSE' || now === undefined) continue
       const moved = movedSincePlan(entry, now.get(place(entry.topic, entry.partition)))
       if (moved) refuse(entry.group, moved)
     }

@@ -9,7 +9,7 @@ import {
   planToValues,
 } from './plan.ts'
 
-const actions = ['SET', 'KEEP', 'SKIP', 'REFUSE'] as const
+const actions = ['SET', 'DELETE', 'KEEP', 'SKIP', 'REFUSE'] as const
 const kinds = [
   'exact',
   'before-copy',
@@ -21,6 +21,7 @@ const kinds = [
   'not-copied',
   'as-given',
   'by-time',
+  'as-before',
   'no-partition',
   'unreadable',
 ] as const
@@ -66,14 +67,18 @@ export function planFromJson(text: string, file: string): Plan {
 
 function readOrigin(origin: JsonValue): PlanOrigin {
   const captured = time(origin.at('captured'))
-  if (origin.at('type').word(['backup', 'file']) === 'file') {
-    return { type: 'file', file: origin.at('file').text(), captured }
-  }
-  return {
-    type: 'backup',
-    backupId: origin.at('backup_id').text(),
-    restoreId: origin.at('restore_id').textOr(undefined),
-    captured,
+  switch (origin.at('type').word(['backup', 'file', 'snapshot'])) {
+    case 'backup':
+      return {
+        type: 'backup',
+        backupId: origin.at('backup_id').text(),
+        restoreId: origin.at('restore_id').textOr(undefined),
+        captured,
+      }
+    case 'file':
+      return { type: 'file', file: origin.at('file').text(), captured }
+    case 'snapshot':
+      return { type: 'snapshot', snapshotId: origin.at('snapshot_id').text(), captured }
   }
 }
 

@@ -3,10 +3,11 @@ import { offsetToJson } from '../json-value.ts'
 import type { TranslationKind } from '../translate/translation.ts'
 
 /**
- * What happens to a position: `SET` commits the target, `KEEP` finds it there already, `SKIP` commits nothing
- * (the reason says why), `REFUSE` makes the plan one that cannot be applied.
+ * What happens to a position: `SET` commits the target, `DELETE` takes the position away, `KEEP` finds it there
+ * already (or finds none, as it should be), `SKIP` commits nothing (the reason says why), `REFUSE` makes the plan one
+ * that cannot be applied.
  */
-export type PlanAction = 'SET' | 'KEEP' | 'SKIP' | 'REFUSE'
+export type PlanAction = 'SET' | 'DELETE' | 'KEEP' | 'SKIP' | 'REFUSE'
 
 /**
  * How the target was found: a kind of translation, or
@@ -16,6 +17,7 @@ export type PlanAction = 'SET' | 'KEEP' | 'SKIP' | 'REFUSE'
  * - `not-copied`: the partition was not restored
  * - `as-given`: the offset was given, and is taken as it is
  * - `by-time`: the first record at or after a given time
+ * - `as-before`: the group had this position when a snapshot was taken
  * - `no-partition`: the target has no such partition
  * - `unreadable`: the group's positions on the target could not be read
  */
@@ -26,6 +28,7 @@ export type PlanKind =
   | 'not-copied'
   | 'as-given'
   | 'by-time'
+  | 'as-before'
   | 'no-partition'
   | 'unreadable'
 
@@ -92,6 +95,11 @@ export type PlanOrigin =
       readonly file: string
       readonly captured: number
     }
+  | {
+      readonly type: 'snapshot'
+      readonly snapshotId: string
+      readonly captured: number
+    }
 
 /** What would be changed, bound to the cluster and to the positions seen when it was made. */
 export interface Plan {
@@ -146,9 +154,14 @@ export function planToValues(plan: Omit<Plan, 'hash'>): Record<string, unknown> 
 
 function originToValues(origin: PlanOrigin): Record<string, unknown> {
   const captured = new Date(origin.captured).toISOString()
-  return origin.type === 'backup'
-    ? { type: 'backup', backup_id: origin.backupId, restore_id: origin.restoreId ?? null, captured }
-    : { type: 'file', file: origin.file, captured }
+  switch (origin.type) {
+    case 'backup':
+      return { type: 'backup', backup_id: origin.backupId, restore_id: origin.restoreId ?? null, captured }
+    case 'file':
+      return { type: 'file', file: origin.file, captured }
+    case 'snapshot':
+      return { type: 'snapshot', snapshot_id: origin.snapshotId, captured }
+  }
 }
 
 /** The hash that binds a plan to its content. */

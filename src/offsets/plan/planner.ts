@@ -30,6 +30,8 @@ export interface WantedPosition {
    * Undefined = nothing to commit; the reason says why. May lie outside the log: the range policy decides.
    */
   readonly offset: bigint | undefined
+  /** The group shall have no position here: one that it has is deleted. Then there is no offset. @default false */
+  readonly remove?: boolean
   readonly metadata: string | null
   readonly kind: PlanKind
   readonly reason: string
@@ -78,7 +80,12 @@ export function makePlan(input: PlanInput): Plan {
       const reason = `The positions of the group on the target could not be read: ${failure}`
       return { ...base, action: 'REFUSE', kind: 'unreadable', reason }
     }
+    if (wanted.remove) return { ...base, action: now === undefined ? 'KEEP' : 'DELETE' }
     if (wanted.offset === undefined) return { ...base, action: 'SKIP' }
+    // What the group had itself, and still has, is right wherever the log has gone since.
+    if (wanted.kind === 'as-before' && now?.offset === wanted.offset && sameMetadata(now.metadata, base)) {
+      return { ...base, action: 'KEEP' }
+    }
     const log = input.logs.get(topic)?.get(partition)
     if (log === undefined) {
       return {
@@ -136,7 +143,7 @@ export function rangeSentence(partition: number, { wanted }: OutOfRange, log: Lo
 
 function settle(entry: Omit<PlanEntry, 'action'>, now: Position | undefined, target: bigint): PlanEntry {
   if (now === undefined) return { ...entry, action: 'SET' }
-  if (now.offset === target && sameMetadata(now.metadata, entry.metadata)) {
+  if (now.offset === target && sameMetadata(now.metadata, entry)) {
     return { ...entry, action: 'KEEP', metadata: now.metadata }
   }
   const move =
@@ -148,12 +155,16 @@ function settle(entry: Omit<PlanEntry, 'action'>, now: Position | undefined, tar
   return { ...entry, action: 'SET', reason: sentence(entry.reason, move) }
 }
 
-/** Brokers keep null as empty; a mark is a note of ours and no reason to commit again. */
-export function sameMetadata(now: string | null, wanted: string | null): boolean {
-  return (
-    (now ?? '') === (wanted ?? '') ||
-    (isTranslationMark(wanted) && ((now ?? '') === '' || isTranslationMark(now)))
-  )
+/**
+ * Whether commit metadata is as wanted. Brokers keep null as empty; a mark is a note of ours and no reason to commit again, except
+ * where all shall be as it was.
+ */
+export function sameMetadata(
+  now: string | null,
+  { metadata, kind }: Pick<PlanEntry, 'metadata' | 'kind'>,
+): boolean {
+  if ((now ?? '') === (metadata ?? '')) return true
+  return kind !== 'as-before' && isTranslationMark(metadata) && ((now ?? '') === '' || isTranslationMark(now))
 }
 
 /** Groups in the order in which they first came, each by topic and partition. */

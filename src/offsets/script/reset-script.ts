@@ -66,9 +66,14 @@ function head(plan: Plan, { bootstrapServers }: ScriptOptions): string[] {
 }
 
 function originText(origin: PlanOrigin): string {
-  return origin.type === 'backup'
-    ? `backup: ${bashQuote(origin.backupId)}`
-    : `file: ${bashQuote(origin.file)}`
+  switch (origin.type) {
+    case 'backup':
+      return `backup: ${bashQuote(origin.backupId)}`
+    case 'file':
+      return `file: ${bashQuote(origin.file)}`
+    case 'snapshot':
+      return `snapshot: ${bashQuote(origin.snapshotId)}`
+  }
 }
 
 function commandLines(entry: PlanEntry): string[] {

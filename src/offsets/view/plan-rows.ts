@@ -15,6 +15,8 @@ export interface PlanTable {
   readonly groups: readonly { readonly group: string; readonly rows: readonly PlanRow[] }[]
   /** Partitions whose position would change. */
   readonly toReset: number
+  /** Partitions that would lose their position. */
+  readonly toDelete: number
   /** Records that will be read again. */
   readonly reread: number
   readonly notices: readonly PlanNotice[]
@@ -36,6 +38,7 @@ export function planTable(plan: Plan): PlanTable {
   return {
     groups,
     toReset: plan.entries.filter(({ action }) => action === 'SET').length,
+    toDelete: plan.entries.filter(({ action }) => action === 'DELETE').length,
     reread: plan.entries.reduce((sum, { action, reread }) => sum + (action === 'SET' ? reread : 0), 0),
     notices: plan.notices,
   }
