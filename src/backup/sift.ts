@@ -4,6 +4,7 @@ import {
   batchEnd,
   checkCrcs,
   convertLegacy,
+  decodeBatch,
   dropAborted,
   header,
   type Survey,
@@ -15,6 +16,8 @@ export interface Sifted {
   /** Whole batches; in the response's own memory, or in new memory where old formats had to be converted. */
   readonly bytes: Buffer
   readonly survey: Survey
+  /** How many of the records lie below the asked offset: the batch that it cuts through is kept whole. */
+  readonly recordsBefore: number
   readonly aborted: readonly { readonly from: bigint; readonly to: bigint }[]
   readonly abortedRecords: number
 }
@@ -40,6 +43,7 @@ export function sift(fetched: FetchedBatches, isolation: 'read_committed' | 'rea
   return {
     bytes: buffer.subarray(first, to),
     survey: survey(buffer, first, to, { complete: true, place }),
+    recordsBefore: first < to ? recordsBelow(buffer, first, fetched.fromOffset) : 0,
     aborted: dropped,
     abortedRecords: droppedRecords,
   }
@@ -76,4 +80,13 @@ function firstWanted(
     if (next === undefined || header.lastOffset(buffer, at) >= offset) return at
     at = next
   }
+}
+
+/** Records of a batch below an offset. Only a batch with holes has to be decoded for that. */
+function recordsBelow(buffer: Buffer, at: number, offset: bigint): number {
+  const base = header.baseOffset(buffer, at)
+  if (base >= offset || header.isControl(buffer, at)) return 0
+  const whole = header.recordsCount(buffer, at) === header.lastOffsetDelta(buffer, at) + 1
+  if (whole) return Number(offset - base)
+  return decodeBatch(buffer, at).filter((record) => record.offset < offset).length
 }
