@@ -33,6 +33,8 @@ export function sift(fetched: FetchedBatches, isolation: 'read_committed' | 'rea
   checkCrcs(buffer, from, end, place)
   const aborted = isolation === 'read_committed' ? fetched.aborted : []
   const { kept, dropped, droppedRecords } = dropAborted(buffer, from, end, aborted, place)
+  const below = from < end ? recordsBelow(buffer, from, fetched.fromOffset) : 0
+  const cutIsKept = kept[0]?.start === from
   // What is left out leaves a hole: closing it moves a few bytes and keeps the piece in one range.
   let to = kept[0]?.start ?? from
   const first = to
@@ -43,9 +45,9 @@ export function sift(fetched: FetchedBatches, isolation: 'read_committed' | 'rea
   return {
     bytes: buffer.subarray(first, to),
     survey: survey(buffer, first, to, { complete: true, place }),
-    recordsBefore: first < to ? recordsBelow(buffer, first, fetched.fromOffset) : 0,
+    recordsBefore: cutIsKept ? below : 0,
     aborted: dropped,
-    abortedRecords: droppedRecords,
+    abortedRecords: cutIsKept ? droppedRecords : droppedRecords - below,
   }
 }
 

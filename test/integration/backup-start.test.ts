@@ -161,7 +161,9 @@ test('a beginning within a transaction keeps what was committed from there on, a
     'on-marker': { 0: 10n, 1: 21n, 2: 21n },
   }
   await commit(topic, stands)
-  assert.equal(reportOf<BackupJson>(await stage.backup(job)).records, 10 + 6 + 0)
+  const report = reportOf<BackupJson & { readonly aborted_records_dropped: number }>(await stage.backup(job))
+  assert.equal(report.records, 10 + 6 + 0)
+  assert.equal(report.aborted_records_dropped, 5 + 0 + 0)
   await assertHolds(topic, begins)
   const early = ['aborted/0 before-copy', 'aborted/1 before-copy', 'on-marker/0 before-copy']
   const nothingThere = ['aborted/2 empty', 'committed/2 empty', 'on-marker/2 empty']
