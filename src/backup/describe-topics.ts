@@ -20,15 +20,13 @@ export async function describeTopics(
   const notices: BackupNotice[] = []
   let configs: ReadonlyMap<string, readonly TopicConfig[]> = new Map()
   if (rules.captureTopicConfigs && topics.length > 0) {
-    try {
-      configs = await cluster.topicConfigs(
-        topics.map((topic) => topic.name),
-        { signal },
-      )
-    } catch (error) {
+    const names = topics.map((topic) => topic.name)
+    const { done, failed } = await cluster.readTopicConfigs(names, { signal })
+    configs = new Map(done.filter((told) => told !== undefined))
+    // A topic whose configs may not be read costs the others nothing.
+    for (const { item: topic, error } of failed) {
       if (rules.requireTopicConfigs || !isTidemarkError(error, 'AUTHORIZATION_FAILED')) throw error
-      for (const topic of topics)
-        notices.push({ type: 'configs-unreadable', topic: topic.name, message: error.message })
+      notices.push({ type: 'configs-unreadable', topic, message: error.message })
     }
   }
   const changed = topics

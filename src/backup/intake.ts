@@ -194,16 +194,17 @@ export class Intake implements FetchSink {
       const sifted = this.#sift(ledger, fetched)
       if (!sifted) return
       const { bytes, survey, aborted, abortedRecords } = sifted
+      const records = survey.records - sifted.recordsBefore
       for (const range of aborted) ledger.aborted(range)
       const end =
         this.#options.isolation === 'read_committed' ? fetched.lastStableOffset : fetched.highWatermark
       ledger.bounds(fetched.logStartOffset, end)
       ledger.advance(fetched.nextOffset, fetched.leaderEpoch)
       this.totals.abortedRecords += abortedRecords
-      this.totals.records += survey.records
+      this.totals.records += records
       this.totals.rawBytes += bytes.length
       this.#sinceCut += bytes.length
-      this.#options.progress.advance(fetched.topic, fetched.partition, bytes.length, survey.records)
+      this.#options.progress.advance(fetched.topic, fetched.partition, bytes.length, records)
       this.#options.progress.remaining(fetched.topic, fetched.partition, Number(end - ledger.next))
       if (bytes.length > 0) {
         if (bytes.length >= directFrom) {

@@ -1,7 +1,7 @@
 import type { ChunkCodec } from '../archive/index.ts'
 import type { ClusterOptions } from '../kafka/index.ts'
 
-/** Where a partition that the backup does not hold yet is begun. */
+/** Where the partitions of a topic that the backup does not hold yet are begun. */
 export type StartAt =
   | { readonly type: 'earliest' }
   | { readonly type: 'latest' }

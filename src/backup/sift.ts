@@ -4,6 +4,7 @@ import {
   batchEnd,
   checkCrcs,
   convertLegacy,
+  decodeBatch,
   dropAborted,
   header,
   type Survey,
@@ -15,6 +16,8 @@ export interface Sifted {
   /** Whole batches; in the response's own memory, or in new memory where old formats had to be converted. */
   readonly bytes: Buffer
   readonly survey: Survey
+  /** How many of the records lie below the asked offset: the batch that it cuts through is kept whole. */
+  readonly recordsBefore: number
   readonly aborted: readonly { readonly from: bigint; readonly to: bigint }[]
   readonly abortedRecords: number
 }
@@ -30,6 +33,8 @@ export function sift(fetched: FetchedBatches, isolation: 'read_committed' | 'rea
   checkCrcs(buffer, from, end, place)
   const aborted = isolation === 'read_committed' ? fetched.aborted : []
   const { kept, dropped, droppedRecords } = dropAborted(buffer, from, end, aborted, place)
+  const below = from < end ? recordsBelow(buffer, from, fetched.fromOffset) : 0
+  const cutIsKept = kept[0]?.start === from
   // What is left out leaves a hole: closing it moves a few bytes and keeps the piece in one range.
   let to = kept[0]?.start ?? from
   const first = to
@@ -40,8 +45,9 @@ export function sift(fetched: FetchedBatches, isolation: 'read_committed' | 'rea
   return {
     bytes: buffer.subarray(first, to),
     survey: survey(buffer, first, to, { complete: true, place }),
+    recordsBefore: cutIsKept ? below : 0,
     aborted: dropped,
-    abortedRecords: droppedRecords,
+    abortedRecords: cutIsKept ? droppedRecords : droppedRecords - below,
   }
 }
 
@@ -76,4 +82,13 @@ function firstWanted(
     if (next === undefined || header.lastOffset(buffer, at) >= offset) return at
     at = next
   }
+}
+
+/** Records of a batch below an offset. Only a batch with holes has to be decoded for that. */
+function recordsBelow(buffer: Buffer, at: number, offset: bigint): number {
+  const base = header.baseOffset(buffer, at)
+  if (base >= offset || header.isControl(buffer, at)) return 0
+  const whole = header.recordsCount(buffer, at) === header.lastOffsetDelta(buffer, at) + 1
+  if (whole) return Number(offset - base)
+  return decodeBatch(buffer, at).filter((record) => record.offset < offset).length
 }

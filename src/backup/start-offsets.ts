@@ -4,7 +4,7 @@ import type { StartAt } from './job.ts'
 type Offsets = ReadonlyMap<string, bigint>
 
 /**
- * Where partitions that the backup does not hold yet are begun, by `topic/partition`. Those that are not in the answer
+ * Where the partitions of topics that the backup does not hold yet are begun, by `topic/partition`. Those that are not in the answer
  * begin at the log start. An offset outside the log is moved to its nearer end.
  */
 export async function startOffsets(

@@ -21,7 +21,7 @@ const startOffset = z
     'expected "earliest", "latest", {timestamp: …} or {specific: {topic: {partition: offset}}}',
   )
   .prefault('earliest')
-  .describe('Where partitions begin that the backup does not hold yet.')
+  .describe('Where topics begin that the backup does not hold yet.')
 
 const notPruned = ignored('a backup run removes nothing')
 const breaker = ignored('failing brokers and stores are retried with pauses, within the delivery timeout')

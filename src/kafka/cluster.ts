@@ -22,7 +22,7 @@ import {
 } from './producer-ids.ts'
 import { Session } from './session.ts'
 import { createPartitions, createTopics, deleteTopics } from './topic-changes.ts'
-import { topicConfigs } from './topic-configs.ts'
+import { readTopicConfigs, topicConfigs } from './topic-configs.ts'
 import type {
   Broker,
   Cluster,
@@ -108,6 +108,10 @@ class ConnectedCluster implements Cluster {
 
   topicConfigs(topics: readonly string[], options: Cancellable = {}) {
     return topicConfigs(this.#session, topics, options.signal)
+  }
+
+  readTopicConfigs(topics: readonly string[], options: Cancellable = {}) {
+    return readTopicConfigs(this.#session, topics, options.signal)
   }
 
   knownTopicConfigs(own: readonly string[] = []) {

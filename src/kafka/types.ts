@@ -177,6 +177,11 @@ export interface Cluster extends AsyncDisposable {
     topics: readonly string[],
     options?: { readonly signal?: AbortSignal },
   ): Promise<ReadonlyMap<string, readonly TopicConfig[]>>
+  /** The same, each topic with its own outcome; undefined for one that does not exist. */
+  readTopicConfigs(
+    topics: readonly string[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Outcome<string, readonly [topic: string, configs: readonly TopicConfig[]] | undefined>>
   /** Names of the topic configs that the brokers know, for skipping the others. `own`: topics for which the caller has rights. */
   knownTopicConfigs(own?: readonly string[]): Promise<ReadonlySet<string>>
   createTopics(

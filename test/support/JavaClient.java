@@ -16,11 +16,13 @@ import java.util.Set;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.ConsumerGroupDescription;
 import org.apache.kafka.clients.admin.NewPartitionReassignment;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -48,7 +50,9 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * read BOOTSTRAP TOPIC PARTITION FROM MAX ISOLATION    prints offset timestamp type key value headers…
  * commit-offset BOOTSTRAP GROUP TOPIC PARTITION OFFSET METADATA
  * fill NAME TOPIC PARTITIONS FIRST COUNT TIMESTAMP SIZE    "partition-i" as key and beginning of the value, time TIMESTAMP + i
+ * send-offset NAME GROUP TOPIC PARTITION OFFSET           commits a position as part of the producer's transaction
  * positions BOOTSTRAP GROUP                               prints topic partition offset metadata
+ * group BOOTSTRAP GROUP                                   prints type state members coordinator
  * join NAME BOOTSTRAP GROUP TOPIC PROTOCOL | leave NAME   a live member of a group
  * topics BOOTSTRAP                                        prints their names
  * create BOOTSTRAP TOPIC PARTITIONS|ASSIGNMENT key=value… ASSIGNMENT as 1,2,3;2,3,1
@@ -96,10 +100,12 @@ public final class JavaClient {
           case "close" -> producers.remove(words[1]).close(Duration.ofSeconds(5));
           case "read" -> read(words);
           case "commit-offset" -> commitOffset(words);
+          case "send-offset" -> producers.get(words[1]).sendOffsetsToTransaction(
+              Map.of(new TopicPartition(words[3], Integer.parseInt(words[4])), new OffsetAndMetadata(Long.parseLong(words[5]))), new ConsumerGroupMetadata(words[2]));
           case "fill" -> fill(words);
           case "join" -> join(words);
           case "leave" -> members.remove(words[1]).close();
-          case "positions", "topics", "create", "delete", "grow", "configure", "delete-records", "partitions", "elect", "reassign", "quota" -> {
+          case "positions", "group", "topics", "create", "delete", "grow", "configure", "delete-records", "partitions", "elect", "reassign", "quota" -> {
             administer(admins.computeIfAbsent(words[1], JavaClient::admin), words);
           }
           default -> throw new IllegalArgumentException("unknown request " + words[0]);
@@ -239,6 +245,10 @@ public final class JavaClient {
       case "positions" -> admin.listConsumerGroupOffsets(words[2]).partitionsToOffsetAndMetadata().get().forEach((partition, offset) -> {
         if (offset != null) out.println("r\t" + partition.topic() + '\t' + partition.partition() + '\t' + offset.offset() + '\t' + offset.metadata());
       });
+      case "group" -> {
+        ConsumerGroupDescription group = admin.describeConsumerGroups(List.of(words[2])).describedGroups().get(words[2]).get();
+        out.println("r\t" + group.type().toString().toLowerCase() + '\t' + group.groupState() + '\t' + group.members().size() + '\t' + group.coordinator().id());
+      }
       case "topics" -> admin.listTopics().names().get().stream().sorted().forEach(name -> out.println("r\t" + name));
       case "create" -> {
         NewTopic topic = words[3].matches("\\d+") ? new NewTopic(words[2], Optional.of(Integer.parseInt(words[3])), Optional.empty()) : new NewTopic(words[2], assignment(words[3]));

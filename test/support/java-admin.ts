@@ -18,6 +18,15 @@ export interface GroupPosition {
   readonly metadata: string
 }
 
+/** A group as its coordinator describes it. */
+export interface DescribedGroup {
+  readonly type: string
+  readonly state: string
+  readonly members: number
+  /** Broker id. */
+  readonly coordinator: number
+}
+
 /** What Kafka's own admin client does to a cluster, in the JVM of a {@link JavaClient}. */
 export class JavaAdmin {
   readonly #java: JavaClient
@@ -88,6 +97,12 @@ export class JavaAdmin {
       offset: BigInt(offset),
       metadata,
     }))
+  }
+
+  async group(group: string): Promise<DescribedGroup> {
+    const [row = []] = await this.#java.ask('group', this.#bootstrap, group)
+    const [type = '', state = '', members = '', coordinator = ''] = row
+    return { type, state, members: Number(members), coordinator: Number(coordinator) }
   }
 
   async commit(

@@ -41,6 +41,8 @@ export interface JavaProducer {
    */
   fill(filling: Filling): Promise<void>
   flush(): Promise<void>
+  /** Commits a position of a group as part of the transaction. */
+  sendOffset(group: string, topic: string, partition: number, offset: bigint): Promise<void>
   begin(): Promise<void>
   commit(): Promise<void>
   abort(): Promise<void>
@@ -128,6 +130,9 @@ class LineClient implements JavaClient {
         await this.#ask('fill', name, topic, ...numbers.map(String))
       },
       flush: () => ask('flush'),
+      sendOffset: async (group, topic, partition, offset) => {
+        await this.#ask('send-offset', name, group, topic, String(partition), String(offset))
+      },
       begin: () => ask('begin'),
       commit: () => ask('commit'),
       abort: () => ask('abort'),

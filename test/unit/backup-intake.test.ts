@@ -104,6 +104,26 @@ test('a commit after settling holds everything delivered, however slow the store
   }
 })
 
+test('records of the first batch that lie before the beginning are kept with it, and not counted as copied', async () => {
+  const { intake, chunks, commits, errors } = setUp(1 << 20)
+  const start = { topic, topicId: undefined, partition: 0, next: 4n, leaderEpoch: -1, fresh: true }
+  intake.open(new PartitionLedger(start))
+  intake.batches({ ...response(0, 0n), fromOffset: 4n })
+  intake.batches(response(0, 10n))
+  await intake.settled()
+  await intake.commit()
+  assert.deepEqual(errors, [])
+  assert.equal(intake.totals.records, 16)
+  assert.deepEqual(
+    commits[0]?.accounts.map(({ from, to }) => [from, to]),
+    [[4n, 20n]],
+  )
+  assert.deepEqual(
+    chunks.map(({ firstOffset, lastOffset, records }) => [firstOffset, lastOffset, records]),
+    [[0n, 19n, 20]],
+  )
+})
+
 test('what is delivered a second time ends the run instead of becoming a chunk', async () => {
   const { intake, errors, open } = setUp(1 << 20)
   open(0)

@@ -7,6 +7,7 @@ export interface IndexRow {
   /** Undefined where the partition holds nothing. */
   readonly firstOffset: bigint | undefined
   readonly lastOffset: bigint | undefined
+  /** Data records; where a batch is cut through and has holes there may be fewer. */
   readonly records: number
 }
 
@@ -22,7 +23,8 @@ export function indexRows({ topic, partitions }: TopicIndex): readonly IndexRow[
       let firstOffset: bigint | undefined
       let lastOffset: bigint | undefined
       for (const { chunk, from, to } of chunks) {
-        records += chunk.records
+        // A chunk counts whole batches; of one that is cut through only these offsets count.
+        records += Math.min(chunk.records, Number(to - from))
         firstOffset ??= chunk.firstOffset > from ? chunk.firstOffset : from
         lastOffset = chunk.lastOffset < to ? chunk.lastOffset : to - 1n
       }
