@@ -6,7 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { cli, startCli } from '../support/cli.ts'
 import { progressUntil, reportOf, Stage, type ThreePhaseJson } from '../support/e2e-stage.ts'
 import type { Section } from '../support/job-files.ts'
-import { assertGroup, assertRestored, type GroupStand, type RestoredTopic } from '../support/restored.ts'
+import { assertGroup, assertRestored } from '../support/restored.ts'
+import { openShop } from '../support/shop.ts'
 
 /** `TIDEMARK_KILLS` asks for fewer, for a quick trial. */
 const kills = Number(process.env.TIDEMARK_KILLS ?? 100)
@@ -44,7 +45,7 @@ test(`a three-phase-restore killed at ${kills} random moments is whole and right
 })
 
 async function killRestores(stage: Stage, timestamp: bigint | undefined, t: TestContext): Promise<void> {
-  const shop = await openShop(stage, timestamp)
+  const shop = await openShop(stage, { perPartition, timestamp })
   reportOf(await stage.backup({ backupId: 'shop', topics: ['*'] }))
   const counts = { killed: 0, inPhases: new Map<string, number>() }
   let rounds = 0
@@ -106,55 +107,4 @@ async function killRestores(stage: Stage, timestamp: bigint | undefined, t: Test
   }
   const inPhases = [...counts.inPhases].map(([phase, n]) => `${n} when ${phase} had begun`).join(', ')
   t.diagnostic(`${counts.killed} kills over ${rounds} restores (${inPhases})`)
-}
-
-interface Shop {
-  readonly topics: readonly Omit<RestoredTopic, 'target'>[]
-  readonly groups: Readonly<Record<string, GroupStand>>
-}
-
-/** Plain records in two partitions; transactions, committed and aborted, among records without any; positions in all of it. */
-async function openShop(stage: Stage, timestamp: bigint | undefined): Promise<Shop> {
-  const { admin, cluster } = stage.source
-  const configs = { 'retention.ms': '-1', 'message.timestamp.before.max.ms': '9223372036854775807' }
-  await admin.createTopic('plain', 2, configs)
-  await admin.createTopic('mixed', 1, configs)
-  await admin.createTopic('empty', 1, configs)
-  const settings = { 'bootstrap.servers': cluster.bootstrap }
-  const plain = await stage.java.producer({ ...settings, 'linger.ms': '5' })
-  await plain.fill({ topic: 'plain', partitions: 2, count: perPartition, timestamp, size: 400 })
-  const a = await stage.java.producer({ ...settings, 'transactional.id': 'a', 'compression.type': 'lz4' })
-  const b = await stage.java.producer({ ...settings, 'transactional.id': 'b', 'linger.ms': '0' })
-  for (let i = 0; i < 60; i++) {
-    const filling = { topic: 'mixed', partitions: 1, timestamp, size: 100 }
-    await Promise.all([a.begin(), b.begin()])
-    await a.fill({ ...filling, first: i * 1000, count: 20 })
-    await b.fill({ ...filling, first: i * 1000 + 100, count: 3 })
-    await plain.fill({ ...filling, first: i * 1000 + 200, count: 2 })
-    await a.fill({ ...filling, first: i * 1000 + 300, count: 5 })
-    await (i % 3 === 0 ? a.abort() : a.commit())
-    await (i % 4 === 0 ? b.abort() : b.commit())
-  }
-  await Promise.all([plain.close(), a.close(), b.close()])
-  const topics = []
-  for (const source of ['plain', 'mixed', 'empty']) {
-    const ends = (await admin.partitions(source)).map(({ end }) => end)
-    topics.push({ source, records: await stage.read(stage.source, source), ends })
-  }
-  const end = topics[1]?.ends[0] ?? 0n
-  const groups: Record<string, GroupStand> = {
-    billing: { plain: { 0: 1234n, 1: 5000n }, mixed: { 0: 700n } },
-    'at the end': { plain: { 0: BigInt(perPartition), 1: BigInt(perPartition) }, mixed: { 0: end } },
-    'at the start': { plain: { 0: 0n }, mixed: { 0: 0n }, empty: { 0: 0n } },
-  }
-  // Wherever they fall: on records of either kind, on markers, among aborted ones.
-  for (let i = 1; i < 12; i++) groups[`mixed-${i}`] = { mixed: { 0: (end * BigInt(i)) / 12n } }
-  for (const [group, stand] of Object.entries(groups)) {
-    for (const [topic, offsets] of Object.entries(stand)) {
-      for (const [partition, offset] of Object.entries(offsets)) {
-        await admin.commit(group, topic, Number(partition), offset)
-      }
-    }
-  }
-  return { topics, groups }
 }

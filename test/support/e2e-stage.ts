@@ -108,22 +108,28 @@ export class Stage implements AsyncDisposable {
     job: RestoreOptions,
     flags: readonly string[] = [],
     command: 'restore' | 'three-phase-restore' = 'three-phase-restore',
+    options: CliOptions = {},
   ): Promise<RunningCli> {
     const file = await this.restoreFile(job)
-    return await startCli([command, '-c', file, '-o', 'json', ...flags])
+    return await startCli([command, '-c', file, '-o', 'json', ...flags], options)
   }
 
   async restore(
     job: RestoreOptions,
     flags: readonly string[] = [],
     command: 'restore' | 'three-phase-restore' = 'three-phase-restore',
+    options: CliOptions = {},
   ): Promise<CliResult> {
-    return await (await this.startRestore(job, flags, command)).ended
+    return await (await this.startRestore(job, flags, command, options)).ended
   }
 
   /** `verify -o json` with the file of a restore. */
-  async verify(job: RestoreOptions, flags: readonly string[] = []): Promise<CliResult> {
-    return await runCli(['verify', '-c', await this.restoreFile(job), '-o', 'json', ...flags])
+  async verify(
+    job: RestoreOptions,
+    flags: readonly string[] = [],
+    options: CliOptions = {},
+  ): Promise<CliResult> {
+    return await runCli(['verify', '-c', await this.restoreFile(job), '-o', 'json', ...flags], options)
   }
 
   /** All committed records of every partition of a topic, in the order of the partitions. */

@@ -11,6 +11,8 @@ export interface BackupFile {
   readonly topics: readonly string[]
   /** Folder of the archive. */
   readonly path: string
+  /** `storage`, in place of the folder. */
+  readonly storage?: Section | undefined
   readonly backup?: Section
   /** Keys of `source`. */
   readonly source?: Section
@@ -20,6 +22,8 @@ export interface RestoreFile {
   readonly backupId: string
   readonly bootstrap: string
   readonly path: string
+  /** `storage`, in place of the folder. */
+  readonly storage?: Section | undefined
   readonly restore?: Section
   /** Keys of `target`. */
   readonly target?: Section
@@ -35,7 +39,7 @@ export async function backupFile(folder: string, job: BackupFile): Promise<strin
       topics: { include: job.topics },
       ...job.source,
     },
-    storage: { backend: 'filesystem', path: job.path },
+    storage: job.storage ?? { backend: 'filesystem', path: job.path },
     backup: job.backup ?? {},
   })
 }
@@ -46,7 +50,7 @@ export async function restoreFile(folder: string, name: string, job: RestoreFile
     mode: 'restore',
     backup_id: job.backupId,
     target: { bootstrap_servers: job.bootstrap.split(','), ...job.target },
-    storage: { backend: 'filesystem', path: job.path },
+    storage: job.storage ?? { backend: 'filesystem', path: job.path },
     restore: job.restore ?? {},
   })
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { openBackup, validateBackup } from '../../src/archive/index.ts'
 import { batches, decodeBatch, header } from '../../src/records/index.ts'
-import { openStore } from '../../src/storage/index.ts'
+import { openStore, type StoreSpec } from '../../src/storage/index.ts'
 import type { SeenRecord } from './java-client.ts'
 
 /** A record as some reader saw it. */
@@ -9,7 +9,7 @@ export type AnyRecord = Omit<SeenRecord, 'timestampType'>
 
 /** The data records that an archive holds of a partition, read batch by batch. */
 export async function archivedRecords(
-  path: string,
+  path: string | StoreSpec,
   backupId: string,
   topic: string,
   partition: number,
@@ -35,7 +35,7 @@ export async function archivedRecords(
 }
 
 /** Fails when a deep validation finds anything wrong; a backup that does not exist yet has nothing wrong. */
-export async function assertValid(path: string, backupId: string): Promise<void> {
+export async function assertValid(path: string | StoreSpec, backupId: string): Promise<void> {
   await using store = await openStore(path, {})
   const wrong: string[] = []
   const exists = await openBackup(store, backupId).then(
