@@ -15,9 +15,11 @@ import type { Phase } from './phase.ts'
 /** How much an epoch grows from one run to the next: late batches of the last run never have the epoch of this one. */
 const EPOCH_STRIDE = 2
 const LAST_EPOCH = 32_700
-/** Ms after which the target aborts a transaction that was left open, and how often one is begun anew without any progress. */
+/** Ms after which the target aborts a transaction that was left open. */
 const TRANSACTION_TIMEOUT = 60_000
+/** A transaction is begun anew without any progress at least so often, and for the delivery timeout (ms, where none is given). */
 const MOST_ATTEMPTS = 5
+const PATIENCE = 300_000
 /** Ms that an interrupted run gives what is under way before it cuts the connections. */
 const SETTLING_TIME = 15_000
 
@@ -52,7 +54,9 @@ export class CopyPhase {
         ? await scanTransactions(reader, this.#phase.made.plan, job.window, this.#phase.signal)
         : undefined
     if (transactions) this.#phase.notices.push(...transactions.notices)
+    const { clock } = context
     let fruitless = 0
+    let since = clock.monotonic()
     for (let first = true; ; first = false) {
       const earlier = lanes.filter(({ lane }) => !first || before.has(lane.target))
       const landed = this.#landed()
@@ -67,8 +71,13 @@ export class CopyPhase {
         topic !== undefined &&
         this.#phase.made.plan.topics.some(({ target }) => target === topic)
       if (blamed) failed.set(topic, broken)
-      else fruitless = this.#landed() > landed ? 0 : fruitless + 1
-      if (fruitless >= MOST_ATTEMPTS) throw broken
+      else if (this.#landed() > landed) {
+        fruitless = 0
+        since = clock.monotonic()
+      } else fruitless++
+      const patience = this.#phase.environment.cluster.options.deliveryTimeout ?? PATIENCE
+      if (fruitless >= MOST_ATTEMPTS && clock.monotonic() - since > patience) throw broken
+      if (fruitless > 0) await clock.sleep(Math.min(1000, 100 * fruitless), this.#phase.signal)
     }
     await this.#copied(failed)
   }
