@@ -84,7 +84,7 @@ test('--mapping-file takes the JSON that restore --mapping-output wrote, with th
     ['old-orders', 1, 100, 'SET'],
   ])
   const done = reportOf<OutcomeJson>(await reset('execute', flags))
-  assert.deepEqual(done.counts, { set: 2, kept: 0, skipped: 0, failed: 0, refused: 0 })
+  assert.deepEqual(done.counts, { set: 2, deleted: 0, kept: 0, skipped: 0, failed: 0, refused: 0 })
   assert.deepEqual(await positions('billing', 'old-orders'), [40n, 100n])
   assert.deepEqual(await nextKeys('old-orders', [40n, 100n]), ['0-40', undefined])
   assert.deepEqual(entries(await plan(flags)), [
@@ -187,12 +187,12 @@ test('a position that the log no longer holds is refused, skipped or moved to it
     ['new-orders', 1, 100, 'SET'],
   ])
   const skipped = reportOf<OutcomeJson>(await reset('execute', skip))
-  assert.deepEqual(skipped.counts, { set: 1, kept: 0, skipped: 1, failed: 0, refused: 0 })
+  assert.deepEqual(skipped.counts, { set: 1, deleted: 0, kept: 0, skipped: 1, failed: 0, refused: 0 })
   assert.equal(skipped.groups[0]?.positions[0]?.reason, outside)
   assert.deepEqual(await positions('billing', 'new-orders'), [undefined, 100n])
 
   const clamped = reportOf<OutcomeJson>(await reset('execute', [...flags, '--out-of-range', 'clamp']))
-  assert.deepEqual(clamped.counts, { set: 1, kept: 1, skipped: 0, failed: 0, refused: 0 })
+  assert.deepEqual(clamped.counts, { set: 1, deleted: 0, kept: 1, skipped: 0, failed: 0, refused: 0 })
   assert.match(
     clamped.groups[0]?.positions[0]?.reason ?? '',
     /out of range .*; moved to the start of the log/,

@@ -153,7 +153,14 @@ test('a group that is in use is left alone and named, the others are set, and th
     await using _ = await admin.join('busy', 'elsewhere', 'busy-consumer')
     const report = reportOf<ThreePhaseJson>(await stage.restore(job, ['--mapping-output', mapping]), 3)
     assert.equal(report.restore.status, 'done', 'all records are there')
-    assert.deepEqual(report.positions?.counts, { set: 2, kept: 0, skipped: 0, failed: 0, refused: 2 })
+    assert.deepEqual(report.positions?.counts, {
+      set: 2,
+      deleted: 0,
+      kept: 0,
+      skipped: 0,
+      failed: 0,
+      refused: 2,
+    })
     const busy = report.positions?.groups.find(({ group }) => group === 'busy')
     assert.equal(busy?.outcome, 'refused')
     assert.deepEqual(
@@ -169,7 +176,7 @@ test('a group that is in use is left alone and named, the others are set, and th
     assert.deepEqual(await admin.positions('busy'), [])
   }
   const rest = reportOf<ThreePhaseJson>(await stage.restore(job, ['--mapping-output', mapping]))
-  assert.deepEqual(rest.positions?.counts, { set: 2, kept: 2, skipped: 0, failed: 0, refused: 0 })
+  assert.deepEqual(rest.positions?.counts, { set: 2, deleted: 0, kept: 2, skipped: 0, failed: 0, refused: 0 })
   const logs = await assertRestored(stage, topics, mapping)
   for (const [group, stand] of Object.entries(stands)) await assertGroup(stage, topics, logs, group, stand)
   assert.equal(reportOf<ThreePhaseJson>(await stage.restore(job)).restore.already_done, true)

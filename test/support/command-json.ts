@@ -1,13 +1,14 @@
 /** What `offset-reset execute -o json` prints, and `three-phase-restore` under `positions`, as far as tests look at it. */
 export interface OutcomeJson {
   readonly snapshot_id: string | null
-  readonly counts: Readonly<Record<'set' | 'kept' | 'skipped' | 'failed' | 'refused', number>>
+  readonly counts: Readonly<Record<'set' | 'deleted' | 'kept' | 'skipped' | 'failed' | 'refused', number>>
   readonly groups: readonly {
     readonly group: string
     readonly outcome: string
     readonly positions: readonly {
       readonly topic: string
       readonly partition: number
+      readonly kind: string
       readonly outcome: string
       readonly reason: string
       readonly error: { readonly code: string; readonly message: string } | null
