@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { isTidemarkError, systemClock } from '../../src/base/index.ts'
 import { encodeBatch } from '../../src/records/index.ts'
 import { RateLimit } from '../../src/restore/copy/rate-limit.ts'
-import { checkRecovered } from '../../src/restore/copy/read-back.ts'
+import { beyond, checkRecovered } from '../../src/restore/copy/read-back.ts'
 import { TransactionChoice } from '../../src/restore/copy/transaction-choice.ts'
 import { groupMarkers, type Marker } from '../../src/restore/copy/transaction-groups.ts'
 import { targetTopic } from '../../src/restore/plan/topic-rules.ts'
@@ -224,4 +224,12 @@ test('while compaction waits, a retention that it would not have heeded waits wi
     wanted: { ...decision.wanted, 'cleanup.policy': 'compact' },
   }
   assert.deepEqual(decideSettings(compacted).waiting, { 'cleanup.policy': 'compact', 'retention.ms': '1000' })
+})
+
+test('of a batch in the middle of which the journal was written only the rest counts', () => {
+  const batch = { baseOffset: 10n, lastOffset: 19n, records: 10, epoch: 2, baseSequence: 0 }
+  const after = { baseOffset: 20n, lastOffset: 24n, records: 5, epoch: 2, baseSequence: 10 }
+  assert.deepEqual(beyond([batch, after], 13n), [{ ...batch, baseOffset: 13n, records: 7 }, after])
+  assert.deepEqual(beyond([batch, after], 10n), [batch, after])
+  assert.deepEqual(beyond([], 10n), [])
 })

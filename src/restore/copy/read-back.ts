@@ -87,7 +87,7 @@ export async function readBack(input: ReadBackInput): Promise<ReadBack> {
             exclusive: input.topic(place.topic)?.exclusive ?? false,
             transactions: input.transactions,
           })
-          batches = recovered.batches
+          batches = beyond(recovered.batches, landed.next)
         }
       } catch (error) {
         signal.throwIfAborted()
@@ -100,6 +100,18 @@ export async function readBack(input: ReadBackInput): Promise<ReadBack> {
     }),
   )
   return { found, failed }
+}
+
+/**
+ * What of the batches lies behind what the journal knows. It may have been written in the middle of a batch: a run that goes on
+ * passes over what has landed record by record.
+ */
+export function beyond(batches: readonly LandedBatch[], next: bigint): readonly LandedBatch[] {
+  return batches.map((batch) =>
+    batch.baseOffset >= next
+      ? batch
+      : { ...batch, baseOffset: next, records: Number(batch.lastOffset - next) + 1 },
+  )
 }
 
 /**
