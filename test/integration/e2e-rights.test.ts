@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Cluster, connectCluster } from '../../src/kafka/index.ts'
 import { type CliResult, runCli } from '../support/cli.ts'
 import { backupFile, restoreFile } from '../support/job-files.ts'
 import { kafkaTool } from '../support/kafka-tools.ts'
-import { type SecuredBroker, startSecuredBroker, users } from '../support/secured-broker.ts'
+import { allowAlice, type SecuredBroker, startSecuredBroker, users } from '../support/secured-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 /*
@@ -49,12 +48,7 @@ after(async () => {
   for (const held of [admin, broker, folder]) await held?.[Symbol.asyncDispose]()
 })
 
-async function allow(...rights: readonly string[]): Promise<void> {
-  const head = ['--bootstrap-server', broker.address('PLAINTEXT'), '--add', '--allow-principal', 'User:alice']
-  await kafkaTool('acls', [...head, ...rights])
-  // Until the broker has seen it: the controller answers.
-  await delay(1000)
-}
+const allow = (...rights: readonly string[]) => allowAlice(broker, rights)
 
 const alice = (...args: readonly string[]): Promise<CliResult> =>
   runCli([...args, '-o', 'json'], { env: { KAFKA_USERNAME: 'alice', KAFKA_PASSWORD: users.alice } })

@@ -6,9 +6,8 @@ import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { type Cluster, connectCluster } from '../../src/kafka/index.ts'
 import { runCli } from '../support/cli.ts'
-import { kafkaTool } from '../support/kafka-tools.ts'
 import { runKmap, runProcess, toolWrapper } from '../support/kmap.ts'
-import { type SecuredBroker, startSecuredBroker, users } from '../support/secured-broker.ts'
+import { allowAlice, type SecuredBroker, startSecuredBroker, users } from '../support/secured-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 const run = promisify(execFile)
@@ -277,18 +276,7 @@ describe('kmap and client.properties on a secured broker', { timeout: 300_000 },
   })
 
   test('the documented rights are enough to save, report and restore; without them, what is missing is named', async () => {
-    const allow = async (...rights: readonly string[]) => {
-      const head = [
-        '--bootstrap-server',
-        broker.address('PLAINTEXT'),
-        '--add',
-        '--allow-principal',
-        'User:alice',
-      ]
-      await kafkaTool('acls', [...head, ...rights])
-      // Until the broker has seen it: the controller answers.
-      await new Promise((resolve) => setTimeout(resolve, 1000))
-    }
+    const allow = (...rights: readonly string[]) => allowAlice(broker, rights)
     const alice = [
       '-brokers',
       broker.address('SASLP'),

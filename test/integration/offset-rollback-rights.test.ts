@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { connectCluster } from '../../src/kafka/index.ts'
 import { runCli } from '../support/cli.ts'
 import { errorOf, reportOf } from '../support/e2e-stage.ts'
-import { kafkaTool } from '../support/kafka-tools.ts'
-import { startSecuredBroker, users } from '../support/secured-broker.ts'
+import { allowAlice, startSecuredBroker, users } from '../support/secured-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 test('the documented rights are enough to take, compare and roll back; what is missing is named, and never taken for nothing', async () => {
@@ -17,18 +15,7 @@ test('the documented rights are enough to take, compare and roll back; what is m
     const position = { topic: 'orders', partition, offset: 0n, leaderEpoch: -1, metadata }
     assert.deepEqual((await admin.commitPositions('billing', [position])).failed, [])
   }
-  const allow = async (...rights: readonly string[]) => {
-    const head = [
-      '--bootstrap-server',
-      broker.address('PLAINTEXT'),
-      '--add',
-      '--allow-principal',
-      'User:alice',
-    ]
-    await kafkaTool('acls', [...head, ...rights])
-    // Until the broker has seen it: the controller answers.
-    await delay(1000)
-  }
+  const allow = (...rights: readonly string[]) => allowAlice(broker, rights)
   const alice = (action: string, ...flags: readonly string[]) =>
     runCli(
       [

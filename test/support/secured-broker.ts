@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { startCluster, type TestCluster } from './brokers.ts'
 import { type Authority, makeAuthority } from './certificates.ts'
+import { kafkaTool } from './kafka-tools.ts'
 import { tempFolder } from './temp-folder.ts'
 
 /** One broker with every way to authenticate. Users: see {@link users}. */
@@ -87,4 +89,12 @@ export async function startSecuredBroker(
       await folder[Symbol.asyncDispose]()
     },
   }
+}
+
+/** Gives `alice` rights, written as the arguments of Kafka's own tool. */
+export async function allowAlice(broker: SecuredBroker, rights: readonly string[]): Promise<void> {
+  const head = ['--bootstrap-server', broker.address('PLAINTEXT'), '--add', '--allow-principal', 'User:alice']
+  await kafkaTool('acls', [...head, ...rights])
+  // Until the broker has seen it: the controller answers.
+  await delay(1000)
 }
