@@ -27,7 +27,17 @@ export function readClientProperties(
   section: 'source' | 'target' = 'target',
   read: ReadBytes = (path) => readFileSync(path),
 ): ClientProperties {
-  const properties = new Properties(file, parseProperties(bytesOf(read, file).toString('utf8')), read)
+  return clientProperties(file, parseProperties(bytesOf(read, file).toString('utf8')), section, read)
+}
+
+/** The same for properties that were read already; `place` names where they stand. */
+export function clientProperties(
+  place: string,
+  given: ReadonlyMap<string, string>,
+  section: 'source' | 'target',
+  read: ReadBytes,
+): ClientProperties {
+  const properties = new Properties(place, given, read)
   const values: [key: string, path: readonly string[], value: unknown][] = []
   const put = (key: string, path: readonly string[], value: unknown) => {
     if (value !== undefined && value !== '') values.push([key, path, value])
@@ -49,7 +59,7 @@ export function readClientProperties(
     overrides: values.map(([key, path, value]) => ({
       path: [section, ...path],
       value,
-      flag: `${file}: ${key}`,
+      flag: `${place}: ${key}`,
     })),
     notes: properties.unused(),
   }

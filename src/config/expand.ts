@@ -20,7 +20,7 @@ export function hasExpansion(text: string): boolean {
 }
 
 /**
- * Expands `${VAR}` (environment), `${VAR:-fallback}` (unset or empty) and `${file:/path}` (the file's text without its last
+ * Expands `${VAR}` (environment; `${env:string:VAR}` means the same), `${VAR:-fallback}` (unset or empty) and `${file:/path}` (the file's text without its last
  * line break). `$${` stands for a literal `${`. Throws CONFIG_INVALID for a variable that is not set, FILE_NOT_READABLE for a
  * file that cannot be read; messages name the variable or the file, never a value.
  */
@@ -28,7 +28,7 @@ export function expandText(text: string, sources: ExpandSources): string {
   return text.replaceAll(/\$\$\{|\$\{([^}]*)\}/g, (whole, inner: string | undefined) => {
     if (inner === undefined) return '${'
     if (inner.startsWith('file:')) return fileText(inner.slice('file:'.length), sources)
-    const [, name, fallback] = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s.exec(inner) ?? []
+    const [, name, fallback] = /^(?:env:[a-z]+:)?([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s.exec(inner) ?? []
     if (name === undefined) {
       throw new TidemarkError('CONFIG_INVALID', `"${whole}" is neither \${VARIABLE} nor \${file:/path}`, {
         hint: 'Write $${ for a literal ${.',

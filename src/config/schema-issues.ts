@@ -14,6 +14,8 @@ export interface IssueContext {
   readonly value: unknown
   /** Whether the value at a path came from the environment or a file. */
   readonly expanded: (path: Path) => boolean
+  /** JSON Schema of the file, for the keys that are near a mistake. @default that of configuration files */
+  readonly schema?: Record<string, unknown>
 }
 
 /** Turns what zod found into problems in the user's words. */
@@ -51,7 +53,7 @@ function goesDeeper(issue: Issue): boolean {
 }
 
 function reportUnknownKey(path: Path, key: string, context: IssueContext): void {
-  const schema = configJsonSchema()
+  const schema = context.schema ?? configJsonSchema()
   const known = keysAt(schema, path, context)
   const near = nearest(key, known)
   const elsewhere = near === undefined ? placesOf(schema, key)[0] : undefined
