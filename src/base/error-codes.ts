@@ -82,6 +82,18 @@ export const errorCodes = {
     meaning: 'A target topic is not as the restore left it: written to, deleted or created again',
   },
   VERIFICATION_FAILED: { exit: 5, meaning: 'The target does not hold what the archive holds' },
+  SOURCE_CHANGED: {
+    exit: 4,
+    meaning: 'The source lost records, or a topic was deleted or made anew, while it was replicated',
+  },
+  REPLICATION_LOOP: {
+    exit: 4,
+    meaning: 'Two pipelines would copy the copies of each other',
+  },
+  MAP_RECORD_INVALID: {
+    exit: 1,
+    meaning: 'A record of the map topic or the control topic cannot be understood',
+  },
   SOURCE_MISMATCH: {
     exit: 4,
     meaning: 'The cluster is not the one that the backup, plan or snapshot was made from',
