@@ -36,3 +36,8 @@ export {
 } from './map-topic/map-record.ts'
 export { type MapConflict, MapTable, type MapTableChoice } from './map-topic/map-table.ts'
 export type * from './status.ts'
+export { guardOf } from './sync/guard.ts'
+export type * from './sync/job.ts'
+export { type PositionOutcome, type RoundReport } from './sync/round.ts'
+export { runSync, type SyncContext, type SyncReport } from './sync/run-sync.ts'
+export { stateOf } from './sync/tell-round.ts'

@@ -133,7 +133,7 @@ class World {
     if (this.position === undefined) return
     const before = this.current
     const wasOwn = this.ownNow
-    const decision = decide([{ map: this.map(), position: this.position }], this.side(active), {
+    const decision = decide([{ map: this.map(), position: this.position, outdated: false }], this.side(active), {
       ...rules,
       version: BigInt(this.copied),
     })

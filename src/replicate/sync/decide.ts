@@ -15,6 +15,8 @@ export interface MappedPosition {
   readonly map: PartitionMap
   /** Undefined: the group has no position in this source partition (of several that go into one on the target). */
   readonly position: Position | undefined
+  /** The topic was deleted and created again since the map: its offsets mean other records. */
+  readonly outdated: boolean
 }
 
 /** What is remembered of a commit whose metadata is the application's, so that no guard fits into it. */
@@ -50,7 +52,7 @@ export interface GuardRules {
 }
 
 export type CommitCause = 'first' | 'moved' | 'rewound' | 'metadata' | 'aging'
-export type WaitCause = 'ahead-of-copy'
+export type WaitCause = 'ahead-of-copy' | 'source-recreated'
 export type SkipCause =
   | 'no-position'
   | 'unmapped'
@@ -74,8 +76,14 @@ export type SyncDecision =
       readonly reread: number
     }
   | { readonly action: 'keep'; readonly cause: 'in-step'; readonly target: bigint }
-  | { readonly action: 'wait'; readonly cause: WaitCause; readonly detail: string }
-  | { readonly action: 'skip'; readonly cause: SkipCause; readonly detail: string }
+  | { readonly action: 'wait'; readonly cause: WaitCause; readonly target: undefined; readonly detail: string }
+  | {
+      readonly action: 'skip'
+      readonly cause: SkipCause
+      /** Where the position leads to, when that is known and a guard forbids it. */
+      readonly target: bigint | undefined
+      readonly detail: string
+    }
 
 /**
  * Decides one position. Pure: everything that it rests on is handed in.
@@ -92,11 +100,14 @@ export function decide(
   const [first] = given
   if (first?.position === undefined) return skip('no-position', 'the group has no position on the source')
   if (target.group === 'handed-over') return skip('handed-over', 'the group was handed over by a fail-over')
+  if (sources.some(({ outdated }) => outdated)) {
+    return wait('source-recreated', 'the source topic was created again, and the copy has not come to that yet')
+  }
   const found = translated(sources, target.log)
   if (found.target === undefined) return skip('unmapped', unmappedText(found))
   // A copy that has not begun, while the group is further on, is one to wait for: it only looks like an empty one.
   const ahead = found.kind === 'ahead-of-copy' || (found.kind === 'empty' && given.some(isAhead))
-  if (ahead) return { action: 'wait', cause: 'ahead-of-copy', detail: aheadText(sources) }
+  if (ahead) return wait('ahead-of-copy', aheadText(sources))
   if (found.outOfRange?.bound === 'log-end') {
     const text = `the map leads to ${found.outOfRange.wanted}, and the log ends at ${target.log.logEnd}`
     return skip('target-changed', text)
@@ -111,7 +122,11 @@ export function decide(
   const cause = causeOf(found.target, metadata, own, target, rules)
   if (cause === 'in-step') return { action: 'keep', cause, target: found.target }
   if (typeof cause !== 'string') return cause
-  if (target.group === 'active') return skip('active', 'the group has members on the target')
+  if (target.group === 'active') {
+    // What a group with members has committed does not expire, and it stands where it should.
+    if (cause === 'aging' || cause === 'metadata') return { action: 'keep', cause: 'in-step', target: found.target }
+    return skip('active', 'the group has members on the target', found.target)
+  }
   return { action: 'commit', cause, target: found.target, metadata, remember: own, reread }
 }
 
@@ -140,14 +155,14 @@ function causeOf(
   const made = guard ?? rememberedFor(current, remembered)
   if (made === undefined && !rules.overrideOwn) {
     if (current.offset === wanted) return 'in-step'
-    return skip('own-commit', `the application has committed ${current.offset} on the target by itself`)
+    return skip('own-commit', `the application has committed ${current.offset} on the target by itself`, wanted)
   }
   if (rules.versions && made !== undefined && made.version > rules.version) {
-    return skip('newer-mapping', `the commit was made by the mapping ${made.version}, ours is ${rules.version}`)
+    return skip('newer-mapping', `the commit was made by the mapping ${made.version}, ours is ${rules.version}`, wanted)
   }
   if (wanted < current.offset) {
     if (rules.allowRewind) return 'rewound'
-    return skip('backwards', `the target stands at ${current.offset}, and the source leads to ${wanted}`)
+    return skip('backwards', `the target stands at ${current.offset}, and the source leads to ${wanted}`, wanted)
   }
   if (wanted > current.offset) return 'moved'
   if (own ? current.metadata !== metadata : guard === undefined) return 'metadata'
@@ -165,8 +180,12 @@ function isAhead({ map, position }: MappedPosition): boolean {
   return position !== undefined && position.offset > map.sourceEnd
 }
 
-function skip(cause: SkipCause, detail: string): SyncDecision {
-  return { action: 'skip', cause, detail }
+function skip(cause: SkipCause, detail: string, target?: bigint): SyncDecision {
+  return { action: 'skip', cause, target, detail }
+}
+
+function wait(cause: WaitCause, detail: string): SyncDecision {
+  return { action: 'wait', cause, target: undefined, detail }
 }
 
 function unmappedText(found: Translation | MergedTranslation): string {

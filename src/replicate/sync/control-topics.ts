@@ -1,0 +1,91 @@
+import { type Clock, systemClock, TidemarkError } from '../../base/index.ts'
+import { type Cluster, isTopicExists, type TopicConfig } from '../../kafka/index.ts'
+import type { InternalTopicChoice } from '../job.ts'
+import { topicMissing } from './topic-tail.ts'
+
+export interface EnsureOptions {
+  /** How often a topic that was created is looked for, and how many ms lie between. */
+  readonly checks?: { readonly attempts: number; readonly delay: number }
+  readonly clock?: Clock
+  readonly signal?: AbortSignal
+}
+
+const usualChecks = { attempts: 10, delay: 750 }
+
+/**
+ * Makes sure that a topic of our own is there. Rejects with TOPIC_NOT_FOUND when it is missing and must not be created, with
+ * CONFIG_INVALID when it is to have more replicas than the cluster has brokers.
+ */
+export async function ensureTopic(
+  target: Cluster,
+  { name, create }: InternalTopicChoice,
+  options: EnsureOptions = {},
+): Promise<void> {
+  const { checks = usualChecks, clock = systemClock, signal } = options
+  const isThere = async () => (await target.topics([name], signal ? { signal } : {})).length > 0
+  if (await isThere()) return
+  if (create === undefined) throw topicMissing(name)
+  await checkReplicas(target, name, create.replicationFactor)
+  const { partitions, replicationFactor, configs } = create
+  const made = await target.createTopics([{ name, partitions: partitions ?? 1, replicationFactor, configs }])
+  for (const { error } of made.failed) if (!isTopicExists(error)) throw error
+  for (let look = 1; !(await isThere()); look++) {
+    if (look >= checks.attempts) {
+      throw new TidemarkError('TOPIC_NOT_FOUND', `The topic ${name} was created and is still not there`, {
+        details: { topic: name },
+        hint: 'Raise configuration.autoControlTopicCreationMaxAttempts or …CheckDelay.',
+      })
+    }
+    await clock.sleep(checks.delay, signal)
+  }
+}
+
+/** A replication factor above the number of brokers is refused by name, before the broker does it. */
+export async function checkReplicas(
+  target: Pick<Cluster, 'brokers'>,
+  topic: string,
+  replicationFactor: number | undefined,
+): Promise<void> {
+  const brokers = (await target.brokers()).length
+  if (replicationFactor === undefined || replicationFactor <= brokers) return
+  throw new TidemarkError(
+    'CONFIG_INVALID',
+    `The topic ${topic} is to have ${replicationFactor} replicas, and the target has ${brokers} ${brokers === 1 ? 'broker' : 'brokers'}`,
+    { details: { topic }, hint: 'Lower replication below topicCreation, or add brokers.' },
+  )
+}
+
+/**
+ * Refuses a control topic whose settings lose what is kept in it: positions need compaction, and compaction alone; the map must not be
+ * compacted, or the newest entry of a partition would be all that is left.
+ */
+export async function validateTopics(
+  target: Cluster,
+  topics: readonly { readonly name: string; readonly kind: 'compacted' | 'history' }[],
+): Promise<void> {
+  const configs = await target.topicConfigs(topics.map(({ name }) => name))
+  for (const { name, kind } of topics) {
+    const policy = policyOf(configs.get(name) ?? [])
+    if (policy === undefined) continue
+    const fits = kind === 'compacted' ? policy === 'compact' : policy === 'delete'
+    if (fits) continue
+    const wanted = kind === 'compacted' ? 'compact' : 'delete'
+    throw new TidemarkError(
+      'CONFIG_INVALID',
+      `The topic ${name} has cleanup.policy=${policy}, and needs ${wanted}: it would lose what is kept in it`,
+      {
+        details: { topic: name },
+        hint: `Set cleanup.policy=${wanted} on it, or features.validateControlTopicSettings to disabled.`,
+      },
+    )
+  }
+}
+
+function policyOf(configs: readonly TopicConfig[]): string | undefined {
+  return configs
+    .find(({ name }) => name === 'cleanup.policy')
+    ?.value.split(',')
+    .map((one) => one.trim())
+    .sort()
+    .join(',')
+}

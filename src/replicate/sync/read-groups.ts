@@ -1,0 +1,58 @@
+import { nameFilter, type TidemarkError } from '../../base/index.ts'
+import type { Cluster, Failure, GroupPositions } from '../../kafka/index.ts'
+import { readLogs, type LogTable } from '../../offsets/index.ts'
+
+/** What the source says of the chosen groups. */
+export interface SourceGroups {
+  readonly groups: readonly GroupPositions[]
+  readonly failed: readonly Failure<string>[]
+}
+
+/** Chosen groups of the source that have positions. Share groups have none. */
+export async function readSourceGroups(
+  source: Cluster,
+  patterns: readonly string[],
+  signal?: AbortSignal,
+): Promise<SourceGroups> {
+  const wanted = nameFilter(patterns)
+  const names = (await source.listGroups())
+    .filter(({ group, type, state }) => wanted(group) && type !== 'share' && state !== 'Dead')
+    .map(({ group }) => group)
+  if (names.length === 0) return { groups: [], failed: [] }
+  const { done, failed } = await source.fetchPositions(names.sort(), signal ? { signal } : {})
+  const groups = done
+    .map((group) => ({ ...group, positions: group.positions.filter(({ offset }) => offset >= 0n) }))
+    .filter(({ positions }) => positions.length > 0)
+  return { groups, failed }
+}
+
+/** What the target says of them. */
+export interface TargetGroups {
+  /** Groups with members. */
+  readonly active: ReadonlySet<string>
+  readonly positions: ReadonlyMap<string, GroupPositions>
+  readonly failed: ReadonlyMap<string, TidemarkError | Error>
+  readonly logs: LogTable
+}
+
+export async function readTargetGroups(
+  target: Cluster,
+  groups: readonly string[],
+  topics: readonly string[],
+  signal?: AbortSignal,
+): Promise<TargetGroups> {
+  const options = signal ? { signal } : {}
+  const [listed, current, logs] = await Promise.all([
+    target.listGroups(),
+    groups.length === 0 ? { done: [], failed: [] } : target.fetchPositions(groups, options),
+    readLogs(target, topics, options),
+  ])
+  return {
+    active: new Set(
+      listed.filter(({ state }) => state !== 'Empty' && state !== 'Dead').map(({ group }) => group),
+    ),
+    positions: new Map(current.done.map((group) => [group.group, group])),
+    failed: new Map(current.failed.map(({ item, error }) => [item, error])),
+    logs,
+  }
+}

@@ -1,0 +1,156 @@
+import { isTidemarkError, systemClock, TidemarkError } from '../../base/index.ts'
+import { type Cluster, type FetchedBatches, PositionReader } from '../../kafka/index.ts'
+import { type BatchRecord, batches, checkCrcs, decodeBatch, dropAborted, header } from '../../records/index.ts'
+
+/** A record of a small topic, and where it stands, for messages. */
+export interface TailRecord {
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly place: string
+}
+
+export interface CatchUpOptions {
+  /**
+   * `stable`: what is committed as of now. `all`: open transactions are waited for, up to the log end as of now.
+   */
+  readonly upTo: 'stable' | 'all'
+  /** Gives up when open transactions have not ended after so many ms. */
+  readonly patience?: number
+  readonly signal?: AbortSignal
+}
+
+const fetchBytes = 4 << 20
+const pause = 100
+const patienceDefault = 120_000
+
+/**
+ * Reads a topic of records that are few and small, all partitions, committed data only: each call goes on where the one before
+ * ended. Partitions that are added are read from their beginning.
+ */
+export class TopicTail implements AsyncDisposable {
+  readonly topic: string
+  readonly #cluster: Cluster
+  readonly #reader: PositionReader
+  readonly #next = new Map<number, bigint>()
+  #topicId: string | undefined
+
+  constructor(cluster: Cluster, topic: string) {
+    this.topic = topic
+    this.#cluster = cluster
+    this.#reader = new PositionReader(cluster)
+  }
+
+  /** Bytes and records so far. */
+  bytes = 0
+  records = 0
+
+  /**
+   * Hands over what is new, partition by partition, each in order. Rejects with TOPIC_NOT_FOUND, with TARGET_CHANGED when the topic
+   * is not the one that was read before, and with what the cluster answers.
+   */
+  async catchUp(take: (record: TailRecord) => void, options: CatchUpOptions): Promise<void> {
+    const cancel = options.signal ? { signal: options.signal } : {}
+    const [info] = await this.#cluster.topics([this.topic], cancel)
+    if (info === undefined) throw topicMissing(this.topic)
+    if (this.#topicId !== undefined && info.id !== this.#topicId) {
+      throw new TidemarkError('TARGET_CHANGED', `The topic ${this.topic} was deleted and created again`, {
+        details: { topic: this.topic },
+        hint: 'Start the command again: it reads the new one from the beginning.',
+      })
+    }
+    this.#topicId = info.id
+    const partitions = info.partitions.map(({ partition }) => ({ topic: this.topic, partition }))
+    const at = options.upTo === 'stable' ? ('last-stable' as const) : ('latest' as const)
+    const [starts, ends] = await Promise.all([
+      this.#cluster.listOffsets(
+        partitions.map((one) => ({ ...one, at: 'earliest' as const })),
+        cancel,
+      ),
+      this.#cluster.listOffsets(
+        partitions.map((one) => ({ ...one, at })),
+        cancel,
+      ),
+    ])
+    const startOf = new Map(starts.map(({ partition, offset }) => [partition, offset ?? 0n]))
+    for (const { partition, offset: end } of ends) {
+      await this.#read(partition, startOf.get(partition) ?? 0n, end ?? 0n, take, options)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reader[Symbol.asyncDispose]()
+  }
+
+  async #read(
+    partition: number,
+    start: bigint,
+    end: bigint,
+    take: (record: TailRecord) => void,
+    options: CatchUpOptions,
+  ): Promise<void> {
+    const deadline = systemClock.monotonic() + (options.patience ?? patienceDefault)
+    let next = this.#next.get(partition) ?? start
+    if (next < start) next = start
+    while (next < end) {
+      const fetched = await this.#fetch(partition, next, options.signal)
+      if (fetched === undefined) {
+        if (options.upTo === 'stable') break
+        if (systemClock.monotonic() > deadline) throw stillOpen(this.topic, partition)
+        await systemClock.sleep(pause, options.signal)
+        continue
+      }
+      this.#hand(fetched, partition, take)
+      next = fetched.nextOffset
+      this.#next.set(partition, next)
+      fetched.release()
+    }
+    this.#next.set(partition, next)
+  }
+
+  async #fetch(partition: number, next: bigint, signal: AbortSignal | undefined) {
+    const place = { topic: this.topic, partition }
+    try {
+      return await this.#reader.fetchFrom(place, next, { maxBytes: fetchBytes, ...(signal && { signal }) })
+    } catch (error) {
+      // Retention or the cleaner went on meanwhile: the next call begins at the new start.
+      if (isTidemarkError(error, 'OFFSET_OUT_OF_RANGE')) return undefined
+      throw error
+    }
+  }
+
+  #hand(fetched: FetchedBatches, partition: number, take: (record: TailRecord) => void): void {
+    const { buffer, start, end, aborted, fromOffset } = fetched
+    checkCrcs(buffer, start, end)
+    this.bytes += end - start
+    for (const range of dropAborted(buffer, start, end, aborted).kept) {
+      for (const at of batches(buffer, range.start, range.end, { complete: true })) {
+        if (header.isControl(buffer, at)) continue
+        for (const record of decodeBatch(buffer, at)) {
+          if (record.offset < fromOffset) continue
+          this.records++
+          take(this.#tailRecord(record, partition))
+        }
+      }
+    }
+  }
+
+  #tailRecord({ key, value, offset }: BatchRecord, partition: number): TailRecord {
+    return { key, value, place: `record ${this.topic}/${partition}@${offset}` }
+  }
+}
+
+/** A control topic that has to be there. */
+export function topicMissing(topic: string): TidemarkError {
+  return new TidemarkError('TOPIC_NOT_FOUND', `There is no topic ${topic} on the target`, {
+    details: { topic },
+    hint: 'Start the replication first, create the topic, or set features.autoCreateControlTopics to enabled. A topic that may not be described looks the same.',
+  })
+}
+
+function stillOpen(topic: string, partition: number): TidemarkError {
+  return new TidemarkError(
+    'REQUEST_TIMEOUT',
+    `An open transaction keeps ${topic}/${partition} from being read to its end`,
+    { details: { topic, partition }, hint: 'Raise coordination.commit.syncTimeout, or end the transaction.' },
+  )
+}
