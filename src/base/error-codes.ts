@@ -81,7 +81,11 @@ export const errorCodes = {
     exit: 4,
     meaning: 'A target topic is not as the restore left it: written to, deleted or created again',
   },
-  MAPPING_CONFLICT: { exit: 4, meaning: 'Two pipelines copy the same source partition: a position has two mappings' },
+  COPY_BEHIND: { exit: 4, meaning: 'The copy has not come to the position of a group' },
+  MAPPING_CONFLICT: {
+    exit: 4,
+    meaning: 'Two pipelines copy the same source partition: a position has two mappings',
+  },
   VERIFICATION_FAILED: { exit: 5, meaning: 'The target does not hold what the archive holds' },
   SOURCE_CHANGED: {
     exit: 4,

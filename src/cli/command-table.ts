@@ -63,6 +63,26 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/offset-rollback.ts'),
   },
   {
+    name: 'replicate',
+    summary: 'Copy topics from cluster to cluster as they grow; `replicate status` shows how far it is',
+    load: () => import('./commands/replicate.ts'),
+  },
+  {
+    name: 'sync-offsets',
+    summary: 'Keep consumer groups on the target of a replication in step with the source',
+    load: () => import('./commands/sync-offsets.ts'),
+  },
+  {
+    name: 'failover',
+    summary: 'Hand a consumer group over to the target of a replication, with proof',
+    load: () => import('./commands/failover.ts'),
+  },
+  {
+    name: 'failback',
+    summary: 'Bring a consumer group back to the source of a replication',
+    load: () => import('./commands/failback.ts'),
+  },
+  {
     name: 'config',
     summary: 'Check a configuration file, or print its JSON Schema',
     load: () => import('./commands/config.ts'),

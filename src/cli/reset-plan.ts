@@ -20,6 +20,8 @@ export interface ResetOptions {
   readonly restoreId: string | undefined
   /** Offset map to use instead of that of a restore. */
   readonly mappingFile: string | undefined
+  /** Topic of the cluster with the map of a replication, to use instead. */
+  readonly mappingTopic: string | undefined
   readonly stateFolder: string | undefined
   /** Name or id that the source of the backup must have. */
   readonly sourceCluster: string | undefined
@@ -41,7 +43,10 @@ export async function makeResetPlan(
   const { signal, store, clock } = context
   // A backup that is not there is not told as a restore that is not there.
   await (await openBackup(store, options.backupId, { signal }))[Symbol.asyncDispose]()
-  const { maps, commit } = await mapsFor(options, context, cluster)
+  const { maps, commit } =
+    options.mappingTopic === undefined
+      ? await mapsFor(options, context, cluster)
+      : { maps: await publishedMaps(options.mappingTopic, options, context, cluster), commit: undefined }
   await using reader = await openBackup(store, options.backupId, {
     signal,
     ...(commit !== undefined && { commit }),
@@ -90,6 +95,29 @@ async function mapsFor(
     )
   }
   return { maps, commit: undefined }
+}
+
+/** The map of a replication from the cluster of the backup. */
+async function publishedMaps(
+  topic: string,
+  { backupId }: ResetOptions,
+  { store, signal }: JobContext,
+  cluster: Cluster,
+): Promise<MapSet> {
+  const { openBackup } = await import('../archive/index.ts')
+  const { loadMaps } = await import('../replicate/index.ts')
+  await using reader = await openBackup(store, backupId, { signal })
+  const source = reader.identity.sourceClusterId
+  const table = await loadMaps(cluster, topic, { signal })
+  const { clusterId: targetClusterId } = cluster
+  if (table.clusters.includes(source)) return table.set({ cluster: source, targetClusterId })
+  throw new TidemarkError(
+    'SOURCE_MISMATCH',
+    `The topic ${topic} has no map of the cluster ${source}, of which the backup ${backupId} is`,
+    {
+      hint: 'Check --mapping-topic and --bootstrap-servers, and that the replication publishes its offset map.',
+    },
+  )
 }
 
 function checkTarget(maps: MapSet, cluster: Cluster): void {

@@ -24,7 +24,17 @@ export {
   loadConfig,
   type Need,
 } from './load-config.ts'
+export {
+  type CheckedPipeline,
+  checkPipeline,
+  loadPipeline,
+  type MetricsChoice,
+  type Pipeline,
+  type PipelineOptions,
+  type PipelineProgram,
+} from './load-pipeline.ts'
 export type { Override } from './overrides.ts'
+export { pipelineJsonSchema } from './pipeline-schema.ts'
 export { type ConfigProblem, problemText } from './problems.ts'
 export { parseBytes, parseDuration, parseInstant } from './quantities.ts'
 export { configJsonSchema } from './root-schema.ts'

@@ -73,7 +73,8 @@ export function javaProperties(
       for (const [key, { path }] of placed) {
         if (taken.has(key)) continue
         const given = read.notes.find((note) => note.key === key)?.message
-        const reason = javaKeyReasons[key] ?? given?.split('has no effect: ')[1] ?? 'there is nothing like it here'
+        const reason =
+          javaKeyReasons[key] ?? given?.split('has no effect: ')[1] ?? 'there is nothing like it here'
         notes.push({ key: keyText(path), message: `has no effect: ${reason}` })
       }
     },
@@ -101,7 +102,8 @@ function reportUnknown(path: readonly string[], key: string, problems: Problems)
   const near = nearest(key, javaClientKeys)
   problems.add(path, 'is not a known key', {
     code: 'CONFIG_UNKNOWN_KEY',
-    hint: near === undefined ? 'it is not a property of Kafka clients' : `did you mean ${JSON.stringify(near)}?`,
+    hint:
+      near === undefined ? 'it is not a property of Kafka clients' : `did you mean ${JSON.stringify(near)}?`,
   })
 }
 

@@ -5,7 +5,11 @@ import type { Problems } from './problems.ts'
 export class TuningReader {
   readonly #sides: { readonly source: JavaMeaning; readonly target: JavaMeaning; readonly problems: Problems }
 
-  constructor(sides: { readonly source: JavaMeaning; readonly target: JavaMeaning; readonly problems: Problems }) {
+  constructor(sides: {
+    readonly source: JavaMeaning
+    readonly target: JavaMeaning
+    readonly problems: Problems
+  }) {
     this.#sides = sides
   }
 
@@ -15,7 +19,10 @@ export class TuningReader {
     if (given === undefined) return undefined
     const value = /^\d{1,15}$/.test(given.text) ? Number(given.text) : Number.NaN
     if (value >= least) return value
-    this.#sides.problems.add(given.path, `expected a whole number of at least ${least}, got ${JSON.stringify(given.text)}`)
+    this.#sides.problems.add(
+      given.path,
+      `expected a whole number of at least ${least}, got ${JSON.stringify(given.text)}`,
+    )
     return undefined
   }
 

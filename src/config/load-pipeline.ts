@@ -47,6 +47,8 @@ export interface Pipeline {
   /** Only for `sync-offsets`. */
   readonly sync: SyncJob | undefined
   readonly metrics: MetricsChoice
+  /** What of a record the copy keeps, for comparing the two. */
+  readonly keeps: { readonly times: boolean; readonly headers: boolean }
   /** Keys that have no effect, and choices made for the user. */
   readonly notes: readonly ConfigNote[]
 }
@@ -70,7 +72,10 @@ export function loadPipeline(options: PipelineOptions): Pipeline {
 /** The same without throwing for what is wrong inside the files. */
 export function checkPipeline(options: PipelineOptions): CheckedPipeline {
   const { sources = processSources } = options
-  const files = new PipelineFiles(options.files.map((file) => ({ file, text: configText(file) })), sources)
+  const files = new PipelineFiles(
+    options.files.map((file) => ({ file, text: configText(file) })),
+    sources,
+  )
   const value = merged(files.values)
   const { problems } = files
   const checked = pipelineSchema.safeParse(value)
@@ -94,7 +99,8 @@ function build(
 ): Pipeline {
   const { problems, notes } = base
   for (const side of ['source', 'target'] as const) {
-    if (section[side] === undefined) problems.add([side], `is missing: the cluster to copy ${side === 'source' ? 'from' : 'to'}`)
+    if (section[side] === undefined)
+      problems.add([side], `is missing: the cluster to copy ${side === 'source' ? 'from' : 'to'}`)
   }
   const from = section.source?.kafka
   const to = section.target?.kafka
@@ -131,6 +137,10 @@ function build(
     replicate,
     sync,
     metrics: metricsChoice(section, options, context),
+    keeps: {
+      times: section.features.keepRecordCreationTimestamp,
+      headers: section.features.headerReplication,
+    },
     notes,
   }
 }
@@ -183,7 +193,9 @@ function configText(file: string): string {
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code
     const why = reason === 'ENOENT' ? 'there is no such file' : (reason ?? 'unreadable')
-    throw new TidemarkError('FILE_NOT_READABLE', `The pipeline file ${file} cannot be read: ${why}`, { cause })
+    throw new TidemarkError('FILE_NOT_READABLE', `The pipeline file ${file} cannot be read: ${why}`, {
+      cause,
+    })
   }
 }
 

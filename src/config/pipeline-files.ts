@@ -34,7 +34,9 @@ export class PipelineFiles {
 
   /** The problems of the files themselves, and those given, each with its file. */
   placed(problems: readonly ConfigProblem[]): readonly PlacedProblem[] {
-    const own = this.#files.flatMap(({ file, yaml }) => yaml.problems.map((problem) => ({ ...problem, file })))
+    const own = this.#files.flatMap(({ file, yaml }) =>
+      yaml.problems.map((problem) => ({ ...problem, file })),
+    )
     const last = this.#files.at(-1)?.file ?? 'pipeline'
     const later = problems.map((problem) => ({
       ...problem,
@@ -69,7 +71,8 @@ export function pipelineError(problems: readonly PlacedProblem[]): TidemarkError
   const [first = 'The pipeline cannot be understood'] = lines
   const files = [...new Set(problems.map(({ file }) => file))].join(', ')
   const [code = 'CONFIG_INVALID', ...others] = new Set(problems.map((problem) => problem.code))
-  const message = lines.length === 1 ? first : `${files} has ${lines.length} problems\n  ${lines.join('\n  ')}`
+  const message =
+    lines.length === 1 ? first : `${files} has ${lines.length} problems\n  ${lines.join('\n  ')}`
   return new TidemarkError(others.length === 0 ? code : 'CONFIG_INVALID', message, {
     details: { file: files, problems },
     hint: 'docs/pipeline.md lists every key; `kafka-backup config validate -c FILE` checks a file without running it.',

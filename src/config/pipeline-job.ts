@@ -102,7 +102,8 @@ export function syncJob(section: PipelineSection, context: PipelineContext): Syn
 
 function checkSteps(section: PipelineSection, sources: number, sinks: number, problems: Problems): void {
   const path: Path = ['replication']
-  if (section.replication === undefined) problems.add(path, 'is missing: which topics are copied, and where to', { hint: stepHint })
+  if (section.replication === undefined)
+    problems.add(path, 'is missing: which topics are copied, and where to', { hint: stepHint })
   else if (sources !== 1) problems.add(path, `needs one source, and has ${sources}`, { hint: stepHint })
   else if (sinks > 1) problems.add(path, `needs one sink, and has ${sinks}`, { hint: stepHint })
 }
@@ -120,7 +121,8 @@ type Sink = NonNullable<NonNullable<PipelineSection['replication']>[number]['sin
 
 function rename(topic: Sink['topic'], problems: Problems): TopicRename {
   if (topic === 'source') return { type: 'same' }
-  if (typeof topic !== 'string') return { type: 'affix', prefix: topic.prefix ?? '', suffix: topic.suffix ?? '' }
+  if (typeof topic !== 'string')
+    return { type: 'affix', prefix: topic.prefix ?? '', suffix: topic.suffix ?? '' }
   if (!topic.includes('{topic}')) {
     problems.add(['replication'], `the sink's topic ${JSON.stringify(topic)} would put all topics into one`, {
       hint: 'write {topic} where the name of the source topic goes, or "source"',

@@ -23,7 +23,9 @@ export const pipelineMetricsSchema = z
           'expected the prefixes of metrics',
         )
         .prefault({})
-        .describe('Prefixes of names; in Prometheus every character but letters, digits and colons becomes an underscore.'),
+        .describe(
+          'Prefixes of names; in Prometheus every character but letters, digits and colons becomes an underscore.',
+        ),
       kafka: z
         .strictObject(
           {

@@ -5,7 +5,10 @@ import { bytes, duration, ignored, integer, text } from './values.ts'
 /** `enabled` or `disabled`; true and false are understood too. */
 export const toggle = () =>
   z
-    .union([z.boolean(), z.enum(['enabled', 'disabled', 'true', 'false'])], 'expected "enabled" or "disabled"')
+    .union(
+      [z.boolean(), z.enum(['enabled', 'disabled', 'true', 'false'])],
+      'expected "enabled" or "disabled"',
+    )
     .transform((value) => value === true || value === 'true' || value === 'enabled')
 
 /** A regular expression over the whole name, or a list of names, globs and `~regex`. */
@@ -23,7 +26,9 @@ const topicSettings = (what: string) =>
     .strictObject(
       {
         partitions: integer(1, 10_000).optional().describe('Partitions.'),
-        replication: integer(1, 100).optional().describe('Replication factor; at most the number of brokers.'),
+        replication: integer(1, 100)
+          .optional()
+          .describe('Replication factor; at most the number of brokers.'),
         config: properties().optional().describe('Topic settings, over those that the topic needs.'),
       },
       'expected partitions, replication and config',
@@ -41,7 +46,9 @@ const features = z
         .prefault('enabled')
         .describe('Records keep their time; disabled: they get the time at which they are copied.'),
       checkKafkaConnectionOnStartup: ignored('both clusters are always connected to before any work'),
-      headerReplication: toggle().prefault('enabled').describe('Records keep their headers; disabled: they lose them.'),
+      headerReplication: toggle()
+        .prefault('enabled')
+        .describe('Records keep their headers; disabled: they lose them.'),
       schemaMapping: ignored('records are copied byte for byte: schema ids stay as they are'),
       autoCreateControlTopics: toggle()
         .prefault('disabled')
@@ -75,7 +82,9 @@ const features = z
         .describe("Later changes of a source topic's settings are made on the target too."),
       bidirectionalReplication: toggle()
         .prefault('disabled')
-        .describe('Two pipelines copy the same topics both ways: records carry where they come from, and never go back there.'),
+        .describe(
+          'Two pipelines copy the same topics both ways: records carry where they come from, and never go back there.',
+        ),
       offsetMapping: toggle()
         .prefault('disabled')
         .describe('The copy publishes its offset map, for the sync of groups.'),
@@ -98,13 +107,21 @@ const coordination = z
           {
             topic: text()
               .prefault('__k2k_consumer-offsets')
-              .describe('Control topic on the target: positions of the copy, and what the sync has to remember.'),
-            syncTimeout: duration().prefault('30 seconds').describe('How long the control topic may take to be read.'),
+              .describe(
+                'Control topic on the target: positions of the copy, and what the sync has to remember.',
+              ),
+            syncTimeout: duration()
+              .prefault('30 seconds')
+              .describe('How long the control topic may take to be read.'),
             batchSize: ignored('a transaction is bounded by its time and its bytes'),
             batchTimeout: duration()
               .prefault('50 milliseconds')
-              .describe('Time between two commits of the copy under steady traffic; what comes after a pause is committed at once.'),
-            batchBytes: bytes(1 << 16).prefault('16MiB').describe('Bytes after which the copy commits before that.'),
+              .describe(
+                'Time between two commits of the copy under steady traffic; what comes after a pause is committed at once.',
+              ),
+            batchBytes: bytes(1 << 16)
+              .prefault('16MiB')
+              .describe('Bytes after which the copy commits before that.'),
           },
           'expected topic, syncTimeout, batchSize and batchTimeout',
         )
@@ -125,10 +142,14 @@ const coordination = z
 const groups = z
   .strictObject(
     {
-      pollInterval: duration().prefault('5 seconds').describe('How often positions are read, translated and committed.'),
+      pollInterval: duration()
+        .prefault('5 seconds')
+        .describe('How often positions are read, translated and committed.'),
       consumerGroups: pattern('group names')
         .prefault('.*')
-        .describe('Groups to keep in step: a regular expression over the whole name, or a list of names, globs and ~regex.'),
+        .describe(
+          'Groups to keep in step: a regular expression over the whole name, or a list of names, globs and ~regex.',
+        ),
       offsetGuardPrefix: text()
         .min(1, 'expected at least one character')
         .prefault('k2k_')
@@ -155,9 +176,13 @@ const offsetMapping = z
             time: z
               .union([z.literal('topic'), duration()], 'expected "topic" or a duration')
               .prefault('topic')
-              .describe('How long mappings are kept in memory: "topic" (as long as the topic keeps them) or a duration.'),
+              .describe(
+                'How long mappings are kept in memory: "topic" (as long as the topic keeps them) or a duration.',
+              ),
             count: integer(1).prefault(1000).describe('Mappings kept for each source partition.'),
-            schedule: duration().prefault('5 minutes').describe('How often old ones are dropped from memory.'),
+            schedule: duration()
+              .prefault('5 minutes')
+              .describe('How often old ones are dropped from memory.'),
           },
           'expected time, count and schedule',
         )
@@ -213,12 +238,16 @@ const sourceChanges = z
     'expected gap, truncated, recreated and lost',
   )
   .prefault({})
-  .describe('What follows from changes that cost records: go on, leave the partition alone, or end the program. Told in any case.')
+  .describe(
+    'What follows from changes that cost records: go on, leave the partition alone, or end the program. Told in any case.',
+  )
 
 const limits = z
   .strictObject(
     {
-      memory: bytes(1 << 20).prefault('64MiB').describe('Memory for record batches in all.'),
+      memory: bytes(1 << 20)
+        .prefault('64MiB')
+        .describe('Memory for record batches in all.'),
       bytesPerSecond: bytes().optional().describe('Bytes a second that are copied at most, by this worker.'),
       recordsPerSecond: integer(1).optional().describe('Records a second, likewise.'),
     },
@@ -321,7 +350,9 @@ export const pipelineSchema = z.strictObject(
   {
     name: text()
       .regex(/^[A-Za-z0-9._-]{1,100}$/, 'expected 1 to 100 letters, digits, dots, hyphens and underscores')
-      .describe('Name of the pipeline: part of transactional ids and group names, so that it must not change.'),
+      .describe(
+        'Name of the pipeline: part of transactional ids and group names, so that it must not change.',
+      ),
     license: ignored('none is needed'),
     features: features.prefault({}),
     source: sourceCluster,
@@ -331,7 +362,10 @@ export const pipelineSchema = z.strictObject(
       .optional()
       .describe('Name of this worker, the same after a restart; else made of the host.'),
     limits,
-    replication: z.array(step, 'expected a list with a source and a sink').optional().describe('What is copied, and where it goes.'),
+    replication: z
+      .array(step, 'expected a list with a source and a sink')
+      .optional()
+      .describe('What is copied, and where it goes.'),
     groups,
     offsetMapping,
     metrics: pipelineMetricsSchema,
@@ -345,9 +379,7 @@ export const pipelineSchema = z.strictObject(
           autoControlTopicCreationCheckDelay: duration()
             .prefault('750 milliseconds')
             .describe('Time between two looks whether a control topic that was created is there.'),
-          autoControlTopicCreationMaxAttempts: integer(1, 10_000)
-            .prefault(10)
-            .describe('How many looks.'),
+          autoControlTopicCreationMaxAttempts: integer(1, 10_000).prefault(10).describe('How many looks.'),
           topicRefreshInterval: duration()
             .prefault('30 seconds')
             .describe('Time between two looks for new topics, partitions and settings.'),
@@ -361,21 +393,27 @@ export const pipelineSchema = z.strictObject(
         {
           sourceAlias: text()
             .regex(/^[A-Za-z0-9._-]{1,100}$/, 'expected letters, digits, dots, hyphens and underscores')
-            .describe("Alias of the source: positions are also written to <alias>.checkpoints.internal on the target."),
+            .describe(
+              'Alias of the source: positions are also written to <alias>.checkpoints.internal on the target.',
+            ),
         },
         'expected sourceAlias',
       )
       .optional()
-      .describe("Checkpoints as MirrorMaker 2 writes them, for its RemoteClusterUtils."),
+      .describe('Checkpoints as MirrorMaker 2 writes them, for its RemoteClusterUtils.'),
     errorHandling: z
       .strictObject(
         {
           onMultipleTargetCommittedOffsets: failOrIgnore()
             .prefault('fail')
-            .describe('Two pipelines map the same source partition: fail ends the program, ignore takes the lower target offset.'),
+            .describe(
+              'Two pipelines map the same source partition: fail ends the program, ignore takes the lower target offset.',
+            ),
           onActiveConsumerGroupCommit: failOrIgnore()
             .prefault('fail')
-            .describe('A position is to be set, and the group has members on the target: fail ends the program, ignore leaves the group alone.'),
+            .describe(
+              'A position is to be set, and the group has members on the target: fail ends the program, ignore leaves the group alone.',
+            ),
           sourceChanges,
         },
         'expected the keys of errorHandling',

@@ -21,6 +21,15 @@ export {
   type PositionEntry,
   type PositionKey,
 } from './control/position-record.ts'
+export { type FailBackReport, failBack } from './fail-over/fail-back.ts'
+export {
+  type FailOverReport,
+  failOver,
+  failOverWithoutSource,
+  type HandedPosition,
+} from './fail-over/fail-over.ts'
+export type { HandOverContext } from './fail-over/pair.ts'
+export type { Proof } from './fail-over/prove.ts'
 export type * from './job.ts'
 export { replicateDefaults } from './job.ts'
 export type { MapEvent } from './map-topic/map-event.ts'
@@ -35,9 +44,12 @@ export {
   type MapKey,
 } from './map-topic/map-record.ts'
 export { type MapConflict, MapTable, type MapTableChoice } from './map-topic/map-table.ts'
+export { startMetricsTopic } from './metrics-topic.ts'
 export type * from './status.ts'
+export { type Survey, surveyPipeline } from './survey.ts'
 export { guardOf } from './sync/guard.ts'
 export type * from './sync/job.ts'
-export { type PositionOutcome, type RoundReport } from './sync/round.ts'
+export { loadMaps } from './sync/load-maps.ts'
+export type { PositionOutcome, RoundReport } from './sync/round.ts'
 export { runSync, type SyncContext, type SyncReport } from './sync/run-sync.ts'
 export { stateOf } from './sync/tell-round.ts'

@@ -24,7 +24,10 @@ export class Metrics {
   readonly #counters = new Map<string, Counter>()
   readonly #gauges = new Map<string, Gauge>()
   /** The numbers again, by name and labels: the library gives them out only as a whole, and later. */
-  readonly #values = new Map<string, { readonly entry: MetricEntry; readonly labels: Labels; value: number }>()
+  readonly #values = new Map<
+    string,
+    { readonly entry: MetricEntry; readonly labels: Labels; value: number }
+  >()
 
   private constructor(
     prefixes: MetricPrefixes,

@@ -28,7 +28,8 @@ export async function startServer(address: ListenAddress, parts: ServerParts): P
   const server = createServer((request, response) => {
     answer(request, parts).then(
       ({ status, type, body }) => send(response, status, type, request.method === 'HEAD' ? '' : body),
-      (error: unknown) => send(response, 500, 'text/plain', error instanceof Error ? error.message : 'failed'),
+      (error: unknown) =>
+        send(response, 500, 'text/plain', error instanceof Error ? error.message : 'failed'),
     )
   })
   await listening(server, address)

@@ -133,10 +133,14 @@ class World {
     if (this.position === undefined) return
     const before = this.current
     const wasOwn = this.ownNow
-    const decision = decide([{ map: this.map(), position: this.position, outdated: false }], this.side(active), {
-      ...rules,
-      version: BigInt(this.copied),
-    })
+    const decision = decide(
+      [{ map: this.map(), position: this.position, outdated: false }],
+      this.side(active),
+      {
+        ...rules,
+        version: BigInt(this.copied),
+      },
+    )
     if (decision.action === 'keep') {
       assert.equal(decision.target, before?.offset)
       return
@@ -204,7 +208,10 @@ test('whatever happens, a commit leads to the same next record, never back, neve
       world.copy(1000)
       world.sync(false, false)
       if (world.position !== undefined && !world.ownNow) {
-        assert.equal(world.nextOnTarget(world.current?.offset ?? -1n), world.nextOnSource(world.position.offset))
+        assert.equal(
+          world.nextOnTarget(world.current?.offset ?? -1n),
+          world.nextOnSource(world.position.offset),
+        )
       }
     }),
     { numRuns: 400 },

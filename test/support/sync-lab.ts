@@ -120,7 +120,12 @@ export async function startSyncLab(target: ClusterSetup = {}): Promise<SyncLab> 
         revision,
         written: Date.now(),
         targets: [
-          { partition, copyStart, end: part.end ?? (last ? last.target + BigInt(last.count) : copyStart), runs },
+          {
+            partition,
+            copyStart,
+            end: part.end ?? (last ? last.target + BigInt(last.count) : copyStart),
+            runs,
+          },
         ],
         events: [],
       }

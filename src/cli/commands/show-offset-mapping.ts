@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import { TidemarkError } from '../../base/index.ts'
+import type { MapSet } from '../../offsets/index.ts'
 import type { JobContext } from '../../storage/index.ts'
 import { type ArchiveFlags, addArchiveFlags, archiveOf } from '../flags/archive-flags.ts'
+import { addClusterFlags, type ClusterFlags } from '../flags/cluster-flags.ts'
 import { addFormatFlags, type Format, type FormatFlags, formatOf } from '../flags/format-flags.ts'
 import { withJobContext } from '../job-context.ts'
 import { jsonText, yamlText } from '../render/machine-formats.ts'
@@ -11,7 +13,8 @@ import { writeTextFile } from '../text-file.ts'
 
 const formats: readonly Format[] = ['text', 'json', 'csv', 'yaml']
 
-interface Flags extends ArchiveFlags, FormatFlags {
+interface Flags extends ArchiveFlags, FormatFlags, ClusterFlags {
+  readonly mappingTopic?: string
   readonly topic?: string
   readonly restoreId?: string
   readonly output?: string
@@ -22,22 +25,31 @@ export function define(command: Command, session: Session): void {
   addArchiveFlags(command)
     .option('--topic <pattern>', 'only these source topics: a name, glob or ~regex')
     .option('--restore-id <id>', 'show where this restore put each offset; `newest` for the newest one')
+    .option('--mapping-topic <topic>', 'show the map that a replication publishes there, on the cluster')
     .option('--output <file>', 'write to a file instead of standard output')
-  addFormatFlags(command, formats).addHelpText(
+  addFormatFlags(addClusterFlags(command), formats).addHelpText(
     'after',
     `
-Without --restore-id: the offsets that the backup holds of each partition. With it: source offset → target offset.
+Without --restore-id: the offsets that the backup holds of each partition. With it, or with --mapping-topic: source
+offset → target offset.
 
 Examples:
   kafka-backup show-offset-mapping --path /data/backups --backup-id nightly
   kafka-backup show-offset-mapping -p /data/backups -b nightly --format csv > offset-mapping.csv
-  kafka-backup show-offset-mapping -p /data/backups -b nightly --restore-id newest --format json --output mapping.json`,
+  kafka-backup show-offset-mapping -p /data/backups -b nightly --restore-id newest --format json --output mapping.json
+  kafka-backup show-offset-mapping --mapping-topic __k2k_offset_mappings --bootstrap-servers kafka-dr:9092`,
   )
   command.action(async (flags: Flags) => run(flags, session))
 }
 
 async function run(flags: Flags, session: Session): Promise<void> {
   const format = formatOf(flags, formats)
+  if (flags.mappingTopic !== undefined) {
+    const pieces = await publishedOffsets(flags.mappingTopic, flags, format, session)
+    if (flags.output !== undefined) await writeTextFile(flags.output, pieces)
+    else await session.out.writeAll(pieces)
+    return
+  }
   const { spec, backupId, config } = await archiveOf(flags)
   await withJobContext(session, spec, async (context) => {
     const pieces =
@@ -90,12 +102,40 @@ async function restoredOffsets(
   stateFolder: string | undefined,
 ): Promise<Iterable<string>> {
   const { mapsOfRestore } = await import('../restore-maps.ts')
-  const { MapSet, mapSetToCsv, mapSetToJson } = await import('../../offsets/index.ts')
-  const { nameFilter } = await import('../../base/index.ts')
   const { maps } = await mapsOfRestore(context, backupId, {
     ...(flags.restoreId !== 'newest' && flags.restoreId !== undefined && { restoreId: flags.restoreId }),
     stateFolder,
   })
+  return await mapPieces(maps, flags, format)
+}
+
+/** Where a replication put it. */
+async function publishedOffsets(
+  topic: string,
+  flags: Flags,
+  format: Format,
+  session: Session,
+): Promise<Iterable<string>> {
+  const { connectTarget } = await import('../target-cluster.ts')
+  const { loadMaps } = await import('../../replicate/index.ts')
+  const { MapSet } = await import('../../offsets/index.ts')
+  await using cluster = await connectTarget(flags, session)
+  const table = await loadMaps(cluster, topic, { signal: session.signal })
+  const { clusterId: targetClusterId } = cluster
+  const sets = table.clusters.map((source) => table.set({ cluster: source, targetClusterId }))
+  const [only, ...more] = sets
+  if (only !== undefined && more.length === 0) return await mapPieces(only, flags, format)
+  // Maps of several sources stand side by side, each with the name of its own.
+  const all = new MapSet(
+    { sourceCluster: table.clusters.join(', '), targetClusterId },
+    sets.flatMap(({ maps }) => maps),
+  )
+  return await mapPieces(all, flags, format)
+}
+
+async function mapPieces(maps: MapSet, flags: Flags, format: Format): Promise<Iterable<string>> {
+  const { MapSet, mapSetToCsv, mapSetToJson } = await import('../../offsets/index.ts')
+  const { nameFilter } = await import('../../base/index.ts')
   const isWanted = nameFilter(flags.topic === undefined ? [] : [flags.topic])
   const set = new MapSet(
     maps,

@@ -12,6 +12,7 @@ export interface ResetFlags extends ArchiveFlags, ClusterFlags {
   readonly strategy?: string
   readonly restoreId?: string
   readonly mappingFile?: string
+  readonly mappingTopic?: string
   readonly sourceCluster?: string
   readonly stateFolder?: string
   readonly missing: MissingPolicy
@@ -28,6 +29,10 @@ export function addResetFlags(command: Command): Command {
     .option('--restore-id <id>', 'the restore whose map is used; else the newest one to the cluster')
     .option('--strategy <name>', 'header-based or from-mapping: both translate by the map of the restore')
     .option('--mapping-file <file>', 'use this offset map (JSON) instead of the one kept with the restore')
+    .option(
+      '--mapping-topic <topic>',
+      'use the offset map that a replication publishes in this topic of the cluster',
+    )
     .option('--source-cluster <name>', 'refuse unless the backup is of this cluster (name or id)')
     .option('--state-folder <folder>', 'folder of the journal, when it does not lie beside the backup')
     .addOption(
@@ -81,6 +86,7 @@ export function resetOptions(flags: ResetFlags, backupId: string, config: Config
     groups: names === undefined ? { type: 'all' } : { type: 'named', names },
     restoreId: flags.restoreId ?? restore?.restoreId,
     mappingFile: offsetReset.mapping_file,
+    mappingTopic: flags.mappingTopic,
     stateFolder: folderOf(flags.stateFolder) ?? restore?.stateFolder,
     sourceCluster: offsetReset.source_cluster,
     missing: flags.missing,

@@ -67,7 +67,7 @@ export function planFromJson(text: string, file: string): Plan {
 
 function readOrigin(origin: JsonValue): PlanOrigin {
   const captured = time(origin.at('captured'))
-  switch (origin.at('type').word(['backup', 'file', 'snapshot'])) {
+  switch (origin.at('type').word(['backup', 'file', 'snapshot', 'replication'])) {
     case 'backup':
       return {
         type: 'backup',
@@ -79,6 +79,8 @@ function readOrigin(origin: JsonValue): PlanOrigin {
       return { type: 'file', file: origin.at('file').text(), captured }
     case 'snapshot':
       return { type: 'snapshot', snapshotId: origin.at('snapshot_id').text(), captured }
+    case 'replication':
+      return { type: 'replication', pipeline: origin.at('pipeline').text(), captured }
   }
 }
 

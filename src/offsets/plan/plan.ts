@@ -100,6 +100,11 @@ export type PlanOrigin =
       readonly snapshotId: string
       readonly captured: number
     }
+  | {
+      readonly type: 'replication'
+      readonly pipeline: string
+      readonly captured: number
+    }
 
 /** What would be changed, bound to the cluster and to the positions seen when it was made. */
 export interface Plan {
@@ -161,6 +166,8 @@ function originToValues(origin: PlanOrigin): Record<string, unknown> {
       return { type: 'file', file: origin.file, captured }
     case 'snapshot':
       return { type: 'snapshot', snapshot_id: origin.snapshotId, captured }
+    case 'replication':
+      return { type: 'replication', pipeline: origin.pipeline, captured }
   }
 }
 

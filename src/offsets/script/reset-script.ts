@@ -73,6 +73,8 @@ function originText(origin: PlanOrigin): string {
       return `file: ${bashQuote(origin.file)}`
     case 'snapshot':
       return `snapshot: ${bashQuote(origin.snapshotId)}`
+    case 'replication':
+      return `pipeline: ${bashQuote(origin.pipeline)}`
   }
 }
 

@@ -76,7 +76,12 @@ export type SyncDecision =
       readonly reread: number
     }
   | { readonly action: 'keep'; readonly cause: 'in-step'; readonly target: bigint }
-  | { readonly action: 'wait'; readonly cause: WaitCause; readonly target: undefined; readonly detail: string }
+  | {
+      readonly action: 'wait'
+      readonly cause: WaitCause
+      readonly target: undefined
+      readonly detail: string
+    }
   | {
       readonly action: 'skip'
       readonly cause: SkipCause
@@ -101,7 +106,10 @@ export function decide(
   if (first?.position === undefined) return skip('no-position', 'the group has no position on the source')
   if (target.group === 'handed-over') return skip('handed-over', 'the group was handed over by a fail-over')
   if (sources.some(({ outdated }) => outdated)) {
-    return wait('source-recreated', 'the source topic was created again, and the copy has not come to that yet')
+    return wait(
+      'source-recreated',
+      'the source topic was created again, and the copy has not come to that yet',
+    )
   }
   const found = translated(sources, target.log)
   if (found.target === undefined) return skip('unmapped', unmappedText(found))
@@ -124,21 +132,17 @@ export function decide(
   if (typeof cause !== 'string') return cause
   if (target.group === 'active') {
     // What a group with members has committed does not expire, and it stands where it should.
-    if (cause === 'aging' || cause === 'metadata') return { action: 'keep', cause: 'in-step', target: found.target }
+    if (cause === 'aging' || cause === 'metadata')
+      return { action: 'keep', cause: 'in-step', target: found.target }
     return skip('active', 'the group has members on the target', found.target)
   }
   return { action: 'commit', cause, target: found.target, metadata, remember: own, reread }
 }
 
-function translated(
-  sources: readonly MappedPosition[],
-  log: LogBounds,
-): Translation | MergedTranslation {
+function translated(sources: readonly MappedPosition[], log: LogBounds): Translation | MergedTranslation {
   const [only, ...more] = sources
   if (only?.position !== undefined && more.length === 0) return translate(only.map, only.position.offset, log)
-  const merged = sources.map(
-    ({ map, position }): MergeSource => ({ map, position: position?.offset }),
-  )
+  const merged = sources.map(({ map, position }): MergeSource => ({ map, position: position?.offset }))
   return translateMerged(merged, log)
 }
 
@@ -155,14 +159,26 @@ function causeOf(
   const made = guard ?? rememberedFor(current, remembered)
   if (made === undefined && !rules.overrideOwn) {
     if (current.offset === wanted) return 'in-step'
-    return skip('own-commit', `the application has committed ${current.offset} on the target by itself`, wanted)
+    return skip(
+      'own-commit',
+      `the application has committed ${current.offset} on the target by itself`,
+      wanted,
+    )
   }
   if (rules.versions && made !== undefined && made.version > rules.version) {
-    return skip('newer-mapping', `the commit was made by the mapping ${made.version}, ours is ${rules.version}`, wanted)
+    return skip(
+      'newer-mapping',
+      `the commit was made by the mapping ${made.version}, ours is ${rules.version}`,
+      wanted,
+    )
   }
   if (wanted < current.offset) {
     if (rules.allowRewind) return 'rewound'
-    return skip('backwards', `the target stands at ${current.offset}, and the source leads to ${wanted}`, wanted)
+    return skip(
+      'backwards',
+      `the target stands at ${current.offset}, and the source leads to ${wanted}`,
+      wanted,
+    )
   }
   if (wanted > current.offset) return 'moved'
   if (own ? current.metadata !== metadata : guard === undefined) return 'metadata'

@@ -62,11 +62,7 @@ export function commitRecord(key: CommitKey, remembered: RememberedCommit | unde
   }
 }
 
-export function handOverRecord(
-  pipeline: string,
-  group: string,
-  handOver: HandOver | undefined,
-): OwnRecord {
+export function handOverRecord(pipeline: string, group: string, handOver: HandOver | undefined): OwnRecord {
   return {
     key: json({ type: 'group', pipeline, group }),
     value: handOver === undefined ? null : json({ version, since: handOver.since, by: handOver.by }),

@@ -52,7 +52,8 @@ export function decodeCheckpoint(key: Buffer | null, value: Buffer | null): Chec
   const topic = reader.text()
   const partition = reader.int32()
   const metadata = new Reader(value.subarray(18)).text()
-  if (group === undefined || topic === undefined || partition === undefined || metadata === undefined) return undefined
+  if (group === undefined || topic === undefined || partition === undefined || metadata === undefined)
+    return undefined
   return {
     group,
     topic,

@@ -67,7 +67,11 @@ export class PlaceIndex {
     })
   }
 
-  #place(key: string, { targetTopic, targetPartition }: PartitionMap, own: ReadonlyMap<string, Position>): SyncPlace {
+  #place(
+    key: string,
+    { targetTopic, targetPartition }: PartitionMap,
+    own: ReadonlyMap<string, Position>,
+  ): SyncPlace {
     const mapped = this.#byTarget.get(key) ?? []
     return {
       topic: targetTopic,

@@ -1,6 +1,6 @@
 import { nameFilter, type TidemarkError } from '../../base/index.ts'
 import type { Cluster, Failure, GroupPositions } from '../../kafka/index.ts'
-import { readLogs, type LogTable } from '../../offsets/index.ts'
+import { type LogTable, readLogs } from '../../offsets/index.ts'
 
 /** What the source says of the chosen groups. */
 export interface SourceGroups {

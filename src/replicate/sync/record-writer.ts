@@ -1,5 +1,5 @@
 import { systemClock, TidemarkError } from '../../base/index.ts'
-import { type Cluster, Producer, type PartitionProducer } from '../../kafka/index.ts'
+import { type Cluster, type PartitionProducer, Producer } from '../../kafka/index.ts'
 import { encodeBatches, partitionForKey } from '../../records/index.ts'
 
 /** A record of one of our own small topics. */

@@ -23,6 +23,8 @@ export interface RoundParts {
   readonly signal: AbortSignal | undefined
   /** Groups that were handed over are taken in all the same: for the last sync of a fail-over. */
   readonly includeHandedOver?: boolean
+  /** Decides, and changes nothing; nothing is an error. */
+  readonly dryRun?: boolean
 }
 
 /** What became of one position. */
@@ -85,9 +87,11 @@ export async function syncRound(found: SourceGroups, parts: RoundParts): Promise
   const pending = wanted
     .filter(({ group }) => !doubtful.has(group.group))
     .flatMap(({ group, places }) => decideGroup(group, places, side, parts))
-  const outcomes = await commitAll(pending, parts)
-  if (job.onMultipleMappings === 'fail') failForDouble(doublyMapped)
-  if (job.onActiveGroup === 'fail') failForActive(outcomes)
+  const outcomes = parts.dryRun
+    ? pending.map((one) => outcomeOf(one, undefined))
+    : await commitAll(pending, parts)
+  if (job.onMultipleMappings === 'fail' && !parts.dryRun) failForDouble(doublyMapped)
+  if (job.onActiveGroup === 'fail' && !parts.dryRun) failForActive(outcomes)
   return {
     outcomes,
     unread: [
@@ -136,7 +140,10 @@ function decideGroup(
   })
 }
 
-async function commitAll(pending: readonly Pending[], parts: RoundParts): Promise<readonly PositionOutcome[]> {
+async function commitAll(
+  pending: readonly Pending[],
+  parts: RoundParts,
+): Promise<readonly PositionOutcome[]> {
   const { job, memory, writer, ages, clock, target } = parts
   await writer.write(pending.flatMap((one) => toRemember(one, job.name)))
   const slots = new Budget(commitsAtOnce)
@@ -218,7 +225,8 @@ function outcomeOf(
   }
 }
 
-function failForDouble(found: RoundReport['doublyMapped']): void {
+/** Throws MAPPING_CONFLICT for the first of them. */
+export function failForDouble(found: RoundReport['doublyMapped']): void {
   const [first] = found
   if (first === undefined) return
   const { group, topic, partition, pipelines } = first
@@ -264,5 +272,8 @@ function ageKey(group: string, { topic, partition }: SyncPlace): string {
 function asTidemark(error: unknown, group: string): TidemarkError {
   if (isTidemarkError(error)) return error
   const text = error instanceof Error ? error.message : String(error)
-  return new TidemarkError('BROKER_ERROR', `Consumer group '${group}': ${text}`, { cause: error, details: { group } })
+  return new TidemarkError('BROKER_ERROR', `Consumer group '${group}': ${text}`, {
+    cause: error,
+    details: { group },
+  })
 }

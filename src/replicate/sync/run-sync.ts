@@ -1,9 +1,4 @@
-import {
-  type Clock,
-  isTidemarkError,
-  type Telemetry,
-  type TidemarkError,
-} from '../../base/index.ts'
+import { type Clock, isTidemarkError, type Telemetry, type TidemarkError } from '../../base/index.ts'
 import { type Cluster, connectCluster } from '../../kafka/index.ts'
 import type { MapRetention } from '../map-topic/map-line.ts'
 import { CommitAges, offsetsRetention } from './commit-ages.ts'
@@ -13,8 +8,8 @@ import { CheckpointWriter } from './mm2-checkpoints.ts'
 import { readSourceGroups, type SourceGroups } from './read-groups.ts'
 import { RecordWriter } from './record-writer.ts'
 import { type RoundReport, syncRound } from './round.ts'
-import { RoundTeller } from './tell-round.ts'
 import { TargetMemory } from './target-memory.ts'
+import { RoundTeller } from './tell-round.ts'
 
 export interface SyncContext {
   readonly signal: AbortSignal
@@ -68,7 +63,16 @@ export async function runSync(job: SyncJob, context: SyncContext): Promise<SyncR
     groups: job.groups.join(', '),
     every: `${job.pollInterval} ms`,
   })
-  const loop = new SyncLoop(job, context, { source, target, memory, writer, ages, checkpoints, keeping, teller })
+  const loop = new SyncLoop(job, context, {
+    source,
+    target,
+    memory,
+    writer,
+    ages,
+    checkpoints,
+    keeping,
+    teller,
+  })
   return await loop.run()
 }
 
@@ -157,7 +161,10 @@ class SyncLoop {
   }
 
   /** A source that does not answer: its groups as they were last, so that their commits do not expire on the target. */
-  async #readSource(): Promise<{ readonly found: SourceGroups; readonly failure: TidemarkError | undefined }> {
+  async #readSource(): Promise<{
+    readonly found: SourceGroups
+    readonly failure: TidemarkError | undefined
+  }> {
     try {
       this.#known = await readSourceGroups(this.#parts.source, this.#job.groups)
       return { found: this.#known, failure: undefined }

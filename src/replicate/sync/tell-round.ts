@@ -49,9 +49,13 @@ export class RoundTeller {
       this.#telemetry.log(level, `Committed on the target: ${commitText[cause] ?? cause}`, fields)
     }
     for (const { group, topic, partition, current, sources, decision } of committed) {
-      this.#telemetry.log('debug', `'${group}' in ${topic}/${partition}: ${current ?? 'none'} → ${decision.target}`, {
-        source: sources.map((one) => `${one.topic}/${one.partition}@${one.offset}`).join(', '),
-      })
+      this.#telemetry.log(
+        'debug',
+        `'${group}' in ${topic}/${partition}: ${current ?? 'none'} → ${decision.target}`,
+        {
+          source: sources.map((one) => `${one.topic}/${one.partition}@${one.offset}`).join(', '),
+        },
+      )
     }
   }
 

@@ -1,6 +1,13 @@
 import { isTidemarkError, systemClock, TidemarkError } from '../../base/index.ts'
 import { type Cluster, type FetchedBatches, PositionReader } from '../../kafka/index.ts'
-import { type BatchRecord, batches, checkCrcs, decodeBatch, dropAborted, header } from '../../records/index.ts'
+import {
+  type BatchRecord,
+  batches,
+  checkCrcs,
+  decodeBatch,
+  dropAborted,
+  header,
+} from '../../records/index.ts'
 
 /** A record of a small topic, and where it stands, for messages. */
 export interface TailRecord {
@@ -92,29 +99,36 @@ export class TopicTail implements AsyncDisposable {
     let next = this.#next.get(partition) ?? start
     if (next < start) next = start
     while (next < end) {
-      const fetched = await this.#fetch(partition, next, options.signal)
-      if (fetched === undefined) {
+      const one = await this.#fetch(partition, next, options.signal)
+      if (one.type === 'later') next = one.from
+      else if (one.fetched !== undefined) {
+        this.#hand(one.fetched, partition, take)
+        next = one.fetched.nextOffset
+        one.fetched.release()
+      } else if (one.lastStableOffset >= end) {
+        // The cleaner has taken what was between.
+        next = end
+      } else {
         if (options.upTo === 'stable') break
         if (systemClock.monotonic() > deadline) throw stillOpen(this.topic, partition)
         await systemClock.sleep(pause, options.signal)
-        continue
       }
-      this.#hand(fetched, partition, take)
-      next = fetched.nextOffset
       this.#next.set(partition, next)
-      fetched.release()
     }
     this.#next.set(partition, next)
   }
 
+  /** One fetch; `later`: retention took what was asked for, and the log begins there now. */
   async #fetch(partition: number, next: bigint, signal: AbortSignal | undefined) {
     const place = { topic: this.topic, partition }
+    const options = { maxBytes: fetchBytes, ...(signal && { signal }) }
     try {
-      return await this.#reader.fetchFrom(place, next, { maxBytes: fetchBytes, ...(signal && { signal }) })
+      return { type: 'answer' as const, ...(await this.#reader.fetch(place, next, options)) }
     } catch (error) {
-      // Retention or the cleaner went on meanwhile: the next call begins at the new start.
-      if (isTidemarkError(error, 'OFFSET_OUT_OF_RANGE')) return undefined
-      throw error
+      if (!isTidemarkError(error, 'OFFSET_OUT_OF_RANGE')) throw error
+      const { logStartOffset } = await this.#reader.bounds(place, signal)
+      if (logStartOffset <= next) throw error
+      return { type: 'later' as const, from: logStartOffset }
     }
   }
 

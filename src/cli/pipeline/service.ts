@@ -1,0 +1,54 @@
+import type { Telemetry } from '../../base/index.ts'
+import type { Pipeline } from '../../config/index.ts'
+import type { Health } from '../../server/index.ts'
+import type { Session } from '../session.ts'
+
+/** What a program that runs on reports through. */
+export interface Service {
+  readonly telemetry: Telemetry
+  readonly health: Health
+}
+
+/**
+ * Runs a program with its metrics and health served, and its metrics in a topic, as the pipeline says; without either it costs nothing.
+ * `parts` are what has to work for the program to be ready.
+ */
+export async function withService<T>(
+  session: Session,
+  pipeline: Pipeline,
+  parts: readonly string[],
+  work: (service: Service) => Promise<T>,
+): Promise<T> {
+  const { Health, Metrics, startServer } = await import('../../server/index.ts')
+  const { listen, topic, prefixes } = pipeline.metrics
+  const health = new Health(parts)
+  const metrics = listen === undefined && topic === undefined ? undefined : await Metrics.create(prefixes)
+  const telemetry = metrics?.over(session.telemetry) ?? session.telemetry
+  await using server =
+    metrics === undefined || listen === undefined ? undefined : await startServer(listen, { metrics, health })
+  if (server !== undefined) {
+    session.log(
+      'info',
+      `Serving /metrics, /healthz and /readyz at http://${hostText(server.host)}:${server.port}`,
+    )
+  }
+  const { startMetricsTopic } = await import('../../replicate/index.ts')
+  await using _topic =
+    metrics === undefined || topic === undefined
+      ? undefined
+      : await startMetricsTopic(
+          {
+            pipeline: pipeline.name,
+            target: pipeline.target,
+            topic,
+            interval: topic.interval,
+            samples: () => metrics.samples(),
+          },
+          { signal: session.signal, telemetry, clock: session.clock },
+        )
+  return await work({ telemetry, health })
+}
+
+function hostText(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}
