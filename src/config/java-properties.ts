@@ -61,10 +61,10 @@ export function javaProperties(
   }
   const taken = new Set<string>()
   const read = clientPropertiesOf(side, placed, problems)
-  const unused = new Set(read.notes.map(({ key }) => key))
+  const unused = new Set((read?.notes ?? []).map(({ key }) => key))
   for (const key of placed.keys()) if (!unused.has(key)) taken.add(key)
   return {
-    options: optionsOf(side, read.overrides, placed, { problems, notes, sources }),
+    options: read ? optionsOf(side, read.overrides, placed, { problems, notes, sources }) : { bootstrap: [] },
     take: (key) => {
       taken.add(key)
       return placed.get(key)
@@ -72,7 +72,7 @@ export function javaProperties(
     noteRest: () => {
       for (const [key, { path }] of placed) {
         if (taken.has(key)) continue
-        const given = read.notes.find((note) => note.key === key)?.message
+        const given = read?.notes.find((note) => note.key === key)?.message
         const reason =
           javaKeyReasons[key] ?? given?.split('has no effect: ')[1] ?? 'there is nothing like it here'
         notes.push({ key: keyText(path), message: `has no effect: ${reason}` })
@@ -111,7 +111,7 @@ function clientPropertiesOf(
   side: 'source' | 'target',
   placed: ReadonlyMap<string, TakenProperty>,
   problems: Problems,
-): { readonly overrides: readonly Override[]; readonly notes: readonly ConfigNote[] } {
+): { readonly overrides: readonly Override[]; readonly notes: readonly ConfigNote[] } | undefined {
   const values = new Map([...placed].map(([key, { text }]) => [key, text]))
   try {
     return clientProperties(side, values, side, (path) => readFileSync(path))
@@ -119,7 +119,7 @@ function clientPropertiesOf(
     if (!isTidemarkError(error)) throw error
     const named = [...placed].find(([key]) => error.message.includes(key))?.[1].path
     problems.addError(named ?? [side, 'kafka'], error)
-    return { overrides: [], notes: [] }
+    return undefined
   }
 }
 

@@ -1,0 +1,337 @@
+import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { parse, stringify } from 'yaml'
+import { isTidemarkError } from '../../src/base/index.ts'
+import { checkPipeline, loadPipeline, type PipelineProgram } from '../../src/config/index.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+const files = join(import.meta.dirname, 'config-files')
+const mapping = await readFile(join(files, 'k2k-offset-mapping.yaml'), 'utf8')
+const pipeline = await readFile(join(files, 'k2k-pipeline.yaml'), 'utf8')
+const sources = { env: { DR_SERVERS: 'dr-1:9092,dr-2:9092' }, readText: () => '' }
+
+/** Loads texts as files of one pipeline. */
+async function load(texts: readonly string[], program: PipelineProgram = 'sync-offsets') {
+  await using folder = await tempFolder('pipeline')
+  const names = texts.map((_, i) => join(folder.path, `${i}.yaml`))
+  for (const [i, text] of texts.entries()) await writeFile(names[i] ?? '', text)
+  return checkPipeline({ files: names, program, sources })
+}
+
+async function problemsOf(texts: readonly string[], program: PipelineProgram = 'sync-offsets') {
+  const { problems } = await load(texts, program)
+  return problems.map(({ key, line, message, hint, code }) => ({ key, line, message, hint, code }))
+}
+
+test('the file of the offset mapping program is understood as it stands', async () => {
+  const { pipeline } = await load([mapping])
+  assert.ok(pipeline?.sync)
+  assert.equal(pipeline.replicate, undefined)
+  assert.deepEqual(pipeline.sync, {
+    name: 'offset-mapping-production',
+    source: { ...pipeline.source, bootstrap: ['source-kafka:9092'] },
+    target: { ...pipeline.target, bootstrap: ['target-kafka:9093'] },
+    pollInterval: 5000,
+    groups: ['~^my-app-.*'],
+    guardPrefix: 'k2k_',
+    guarded: true,
+    followRewinds: false,
+    overrideOwn: false,
+    mapTopic: {
+      name: '__k2k_offset_mappings',
+      create: {
+        partitions: 6,
+        replicationFactor: 3,
+        configs: { 'min.insync.replicas': '2', 'cleanup.policy': 'delete', 'retention.ms': '604800000' },
+      },
+    },
+    mapKeeping: { time: 'topic', count: 1000, schedule: 300_000 },
+    controlTopic: {
+      name: '__k2k_consumer-offsets',
+      create: { partitions: 3, replicationFactor: 3, configs: { 'min.insync.replicas': '2' } },
+    },
+    loadTimeout: 30_000,
+    validateTopics: true,
+    creationChecks: { attempts: 10, delay: 750 },
+    onMultipleMappings: 'fail',
+    onActiveGroup: 'fail',
+    mm2Alias: undefined,
+  })
+  assert.deepEqual(pipeline.metrics, {
+    prefixes: {
+      app: 'k2k.offsetmapping.',
+      'source-consumer': 'k2k.consumer.source.',
+      'target-consumer': 'k2k.offsetmapping.consumer.control.',
+      'target-producer': 'k2k.offsetmapping.producer.',
+    },
+    listen: undefined,
+    topic: {
+      name: '__k2k_metrics',
+      interval: 30_000,
+      create: {
+        partitions: 3,
+        replicationFactor: 3,
+        configs: { 'min.insync.replicas': '2', 'cleanup.policy': 'delete', 'retention.ms': '2592000000' },
+      },
+    },
+  })
+  assert.deepEqual(
+    pipeline.notes.map(({ key }) => key),
+    ['license'],
+  )
+})
+
+test('the file of the replicator is understood, and what has no effect is named with the reason', async () => {
+  const { pipeline: checked } = await load([pipeline], 'replicate')
+  const job = checked?.replicate
+  assert.ok(job)
+  assert.equal(checked.sync, undefined)
+  assert.deepEqual(job.source.bootstrap, ['kafka-1:9092'])
+  assert.deepEqual(job.target.bootstrap, ['dr-1:9092', 'dr-2:9092'])
+  assert.equal(job.exactlyOnce, false)
+  assert.equal(job.replicateHeaders, false)
+  assert.deepEqual(job.include, ['~orders-.*'])
+  assert.deepEqual(job.rename, { type: 'affix', prefix: 'dr-', suffix: '.copy' })
+  assert.equal(job.commitInterval, 2000)
+  assert.equal(job.transactionTimeout, 30_000)
+  assert.equal(job.fetchMaxBytes, 1_048_576)
+  assert.deepEqual(job.excludedConfigs, ['min.insync.replicas'])
+  assert.deepEqual(job.controlTopic, { name: '__k2k_consumer-offsets', create: undefined })
+  assert.equal(job.mapTopic, undefined)
+  assert.deepEqual(
+    checked.notes.map(({ key }) => key),
+    [
+      'license',
+      'features.checkKafkaConnectionOnStartup',
+      'features.schemaMapping',
+      'coordination.commit.batchSize',
+      'coordination.assignment.topic',
+      'target.kafka.producer.acks',
+    ],
+  )
+  for (const { message } of checked.notes) assert.match(message, /^has no effect: .{10,}/)
+})
+
+/** Another value for each key of the two files: it has to show somewhere. */
+const otherValues: Readonly<Record<string, unknown>> = {
+  name: 'another',
+  'features.autoCreateControlTopics': 'disabled',
+  'features.applyMappingsGuard': 'disabled',
+  'source.kafka.common.bootstrap.servers': 'elsewhere:1',
+  'target.kafka.common.bootstrap.servers': 'elsewhere:2',
+  'groups.pollInterval': '7 seconds',
+  'groups.consumerGroups': ['a', 'b'],
+  'groups.offsetGuardPrefix': 'other_',
+  'offsetMapping.topic': 'elsewhere',
+  'offsetMapping.retention.time': '1 day',
+  'offsetMapping.retention.count': 5,
+  'offsetMapping.retention.schedule': '1 minute',
+  'metrics.prefix.targetConsumer': 'x.',
+  'metrics.prefix.targetProducer': 'y.',
+  'metrics.prefix.offsetMappingApp': 'z.',
+  'metrics.kafka.topic': 'elsewhere',
+  'topicCreation.control.common.partitions': 9,
+  'topicCreation.control.common.replication': 1,
+  'topicCreation.control.common.config.min.insync.replicas': '1',
+  'topicCreation.control.offsetMapping.partitions': 9,
+  'topicCreation.control.offsetMapping.replication': 1,
+  'topicCreation.control.offsetMapping.config.cleanup.policy': 'compact',
+  'topicCreation.control.offsetMapping.config.retention.ms': '1',
+  'topicCreation.control.metrics.partitions': 9,
+  'topicCreation.control.metrics.replication': 1,
+  'topicCreation.control.metrics.config.cleanup.policy': 'compact',
+  'topicCreation.control.metrics.config.retention.ms': '1',
+  'configuration.autoControlTopicCreationCheckDelay': '1 second',
+  'configuration.autoControlTopicCreationMaxAttempts': 3,
+  'errorHandling.onMultipleTargetCommittedOffsets': 'ignore',
+  'errorHandling.onActiveConsumerGroupCommit': 'ignore',
+  'features.exactlyOnce': 'enabled',
+  'features.keepRecordCreationTimestamp': 'disabled',
+  'features.headerReplication': 'enabled',
+  'features.autoCreateTopics': 'disabled',
+  'features.tracingHeaders': { topic: 'enabled' },
+  'features.bidirectionalReplication': 'enabled',
+  'features.offsetMapping': 'enabled',
+  'source.kafka.consumer.fetch.max.bytes': 2_000_000,
+  'target.kafka.producer.transaction.timeout.ms': 20_000,
+  'target.kafka.topicPropsExclusionList': [],
+  'coordination.commit.topic': 'elsewhere',
+  'coordination.commit.batchTimeout': '1 second',
+  'replication[0].source.topic': ['one'],
+  'replication[1].sink.topic': 'source',
+  'replication[1].sink.partition': 'key',
+}
+
+/** Keys whose effect is not in the job of the program that reads the file, and where it is shown. */
+const shownElsewhere: Readonly<Record<string, string>> = {
+  'features.validateControlTopicSettings': 'sync-topics.test.ts',
+  'coordination.commit.syncTimeout': 'sync job',
+  'source.kafka.consumer.isolation.level': 'any other value is an error, below',
+  'replication[0].source.name': 'a label of the original: of no consequence there either',
+  'replication[1].sink.name': 'a label of the original: of no consequence there either',
+}
+
+for (const [name, text, program] of [
+  ['offset mapping', mapping, 'sync-offsets'],
+  ['replicator', pipeline, 'replicate'],
+] as const) {
+  test(`every key of the ${name} file has an effect, or a note with the reason`, async () => {
+    const { pipeline: before } = await load([text], program)
+    assert.ok(before)
+    const keys = leavesOf(parse(text))
+    assert.ok(keys.length > 20)
+    for (const path of keys) {
+      const key = textOf(path)
+      if (before.notes.some((note) => key === note.key || key.startsWith(`${note.key}.`))) continue
+      if (shownElsewhere[key] !== undefined) continue
+      assert.ok(key in otherValues, `no other value for ${key}`)
+      const changed = parse(text) as object
+      const other = otherValues[key]
+      setAt(changed, path, other === valueAt(changed, path) ? flipped(other) : other)
+      // Provenance is a header.
+      if (key === 'features.bidirectionalReplication') {
+        setAt(changed, ['features', 'headerReplication'], 'enabled')
+      }
+      const { pipeline: after, problems } = await load([stringify(changed)], program)
+      assert.ok(after, `${key}: ${JSON.stringify(problems)}`)
+      assert.notDeepEqual(after, before, key)
+    }
+  })
+}
+
+test('several files are one: later ones go over earlier ones, key by key; lists as a whole', async () => {
+  const base = `${mapping}\nreplication: [{source: {topic: [a, b]}}]`
+  const over = 'groups: {pollInterval: 1 second, consumerGroups: [x]}\nreplication: [{source: {topic: [c]}}]'
+  const { pipeline } = await load([base, over])
+  assert.equal(pipeline?.sync?.pollInterval, 1000)
+  assert.deepEqual(pipeline.sync.groups, ['x'])
+  assert.equal(pipeline.sync.guardPrefix, 'k2k_')
+  const { pipeline: copy } = await load([base, over], 'replicate')
+  assert.deepEqual(copy?.replicate?.include, ['c'])
+})
+
+test('a mistake is told with its file, its line and the nearest known key', async () => {
+  const { problems, error } = await load([mapping, 'groups:\n  pollIntervall: 3 seconds\n'])
+  assert.deepEqual(
+    problems.map(({ file, line, key, hint }) => [file.endsWith('1.yaml'), line, key, hint]),
+    [[true, 2, 'groups.pollIntervall', 'did you mean "pollInterval"?']],
+  )
+  assert.equal(error?.code, 'CONFIG_UNKNOWN_KEY')
+  assert.match(error?.message ?? '', /1\.yaml:2:3: groups\.pollIntervall is not a known key/)
+})
+
+test('client properties: unknown ones are errors, meaningless ones are named, those that differ are refused', async () => {
+  const text = `
+name: p
+source: {kafka: {common: {bootstrap.servers: a:1, bootstrap.server: b:1}}}
+target:
+  kafka:
+    common: {bootstrap.servers: 'b:1', linger.ms: 5}
+    producer: {security.protocol: SSL, max.request.size: 100}
+    admin: {security.protocol: PLAINTEXT}
+`
+  assert.deepEqual(
+    (await problemsOf([text])).map(({ key, line, hint }) => [key, line, hint]),
+    [
+      ['source.kafka.common."bootstrap.server"', 3, 'did you mean "bootstrap.servers"?'],
+      ['target.kafka.admin."security.protocol"', 8, 'put it into common'],
+    ],
+  )
+  const { pipeline } = await load([
+    text.replace(', bootstrap.server: b:1', '').replace('    admin: {security.protocol: PLAINTEXT}\n', ''),
+  ])
+  assert.deepEqual(
+    pipeline?.notes.map(({ key, message }) => `${key} ${message}`),
+    [
+      'target.kafka.common."linger.ms" has no effect: record batches are copied byte for byte',
+      'target.kafka.producer."max.request.size" has no effect: there is nothing like it here',
+    ],
+  )
+  assert.equal(pipeline?.target.tls?.verify, true)
+})
+
+test('credentials come from client properties, and messages never show them', async () => {
+  const secured = (jaas: string) => `
+name: p
+source: {kafka: {common: {bootstrap.servers: 'a:1'}}}
+target:
+  kafka:
+    common:
+      bootstrap.servers: b:1
+      security.protocol: SASL_SSL
+      sasl.mechanism: SCRAM-SHA-512
+      sasl.jaas.config: ${jaas}
+`
+  const right = `org.apache.kafka.common.security.scram.ScramLoginModule required username="me" password="hidden";`
+  const { pipeline } = await load([secured(`'${right}'`)])
+  assert.deepEqual(pipeline?.target.sasl, { mechanism: 'SCRAM-SHA-512', username: 'me', password: 'hidden' })
+  const [wrong] = await problemsOf([secured(`'${right.replace('required', 'hidden')}'`)])
+  assert.equal(wrong?.line, 10)
+  assert.doesNotMatch(JSON.stringify(wrong), /password="/)
+  const [missing] = await problemsOf([secured(`'${right.replace(' password="hidden"', '')}'`)])
+  assert.equal(missing?.key, 'target.kafka.common."sasl.jaas.config"')
+})
+
+test('what does not fit together is told before any work', async () => {
+  const base = pipeline.replace("'${env:string:DR_SERVERS}'", "'b:1'")
+  const keysOf = async (text: string) => (await problemsOf([text], 'replicate')).map(({ key }) => key)
+  assert.deepEqual(await keysOf(base.replace(/replication:[\s\S]*$/, '')), ['replication'])
+  assert.deepEqual(await keysOf(base.replace('topic: {prefix: dr-, suffix: .copy}', 'topic: all')), ['replication'])
+  assert.deepEqual(await keysOf(base.replace('read_committed', 'read_uncommitted')), [
+    'source.kafka.consumer."isolation.level"',
+  ])
+  assert.deepEqual(await keysOf(base.replace('bidirectionalReplication: disabled', 'bidirectionalReplication: enabled')), [
+    'features.headerReplication',
+  ])
+  assert.deepEqual(await keysOf(base.replace('source:\n', 'metrics: {server: {address: nowhere}}\nsource:\n')), [
+    'metrics.server.address',
+  ])
+  assert.deepEqual(await keysOf(base.replace('topic: "orders-.*"', 'topic: "orders-("')), ['replication[0]'])
+})
+
+test('a variable that is not set, and a file that is not there, are errors with a code', async () => {
+  const [unset] = await problemsOf([pipeline.replace('DR_SERVERS', 'NOT_SET')], 'replicate')
+  assert.match(unset?.message ?? '', /NOT_SET is not set/)
+  assert.throws(
+    () => loadPipeline({ files: ['/nowhere.yaml'], program: 'replicate' }),
+    (error) => isTidemarkError(error, 'FILE_NOT_READABLE'),
+  )
+})
+
+type Path = readonly (string | number)[]
+
+/** Paths of the values of a document; lists of plain values are values. */
+function leavesOf(value: unknown, path: Path = []): readonly Path[] {
+  if (Array.isArray(value) && value.every((item) => typeof item === 'object')) {
+    return value.flatMap((item, i) => leavesOf(item, [...path, i]))
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value === null ? [] : [path]
+  // A place for a topic name that takes sections too.
+  if (path.at(-1) === 'topic') return [path]
+  return Object.entries(value).flatMap(([key, inner]) => leavesOf(inner, [...path, key]))
+}
+
+function textOf(path: Path): string {
+  return path.reduce<string>(
+    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
+    '',
+  )
+}
+
+/** The other state of a switch. */
+function flipped(value: unknown): unknown {
+  return value === 'enabled' ? 'disabled' : 'enabled'
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>((at, part) => (at as Record<string | number, unknown>)[part], value)
+}
+
+function setAt(object: object, path: Path, value: unknown): void {
+  const [key = '', ...rest] = path
+  const record = object as Record<string | number, unknown>
+  if (rest.length === 0) record[key] = value
+  else setAt(record[key] as object, rest, value)
+}
