@@ -12,5 +12,6 @@ export { type NamePattern, nameFilter, parseNamePattern } from './name-pattern.t
 export { editDistance, nearest } from './nearest.ts'
 export { packageVersion } from './package-version.ts'
 export { noProgress, type Progress } from './progress.ts'
+export { RateLimit } from './rate-limit.ts'
 export { type RetryContext, type RetryPolicy, retry } from './retry.ts'
 export { noTelemetry, type Telemetry } from './telemetry.ts'
