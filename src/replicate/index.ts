@@ -35,5 +35,6 @@ export {
   type MapKey,
 } from './map-topic/map-record.ts'
 export { type MapConflict, MapTable, type MapTableChoice } from './map-topic/map-table.ts'
+export { loadMapTable, loadMapTopic, MapReader, type MapTopics } from './map-topic/read-map.ts'
 export { type Replication, type ReplicationContext, startReplication } from './run/replication.ts'
 export type * from './status.ts'
