@@ -105,10 +105,10 @@ async function publishedMaps(
   cluster: Cluster,
 ): Promise<MapSet> {
   const { openBackup } = await import('../archive/index.ts')
-  const { loadMaps } = await import('../replicate/index.ts')
+  const { loadMapTable } = await import('../replicate/index.ts')
   await using reader = await openBackup(store, backupId, { signal })
   const source = reader.identity.sourceClusterId
-  const table = await loadMaps(cluster, topic, { signal })
+  const table = await loadMapTable(cluster, { map: topic, control: undefined }, signal)
   const { clusterId: targetClusterId } = cluster
   if (table.clusters.includes(source)) return table.set({ cluster: source, targetClusterId })
   throw new TidemarkError(

@@ -4,7 +4,7 @@ import { alterManyTopicConfigs, type TopicChanges } from './alter-many-configs.t
 import { brokerConfig } from './broker-configs.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { type ConnectContext, sessionOptions } from './cluster-options.ts'
-import { Coordinators } from './coordinators.ts'
+import { Coordinators, coordinatorOf } from './coordinators.ts'
 import { deleteGroups } from './delete-groups.ts'
 import { deleteRecords } from './delete-records.ts'
 import { commitPositions, deletePositions } from './group-commits.ts'
@@ -189,6 +189,11 @@ class ConnectedCluster implements Cluster {
 
   transactionCoordinator(id: string, options: Cancellable = {}): Promise<number> {
     const ask = () => transactionCoordinator(this.#session, this.#coordinators, id)
+    return this.#session.retrying(ask, options)
+  }
+
+  groupCoordinator(group: string, options: Cancellable = {}): Promise<number> {
+    const ask = () => coordinatorOf(this.#session, this.#coordinators, 'group', group, 'join the group')
     return this.#session.retrying(ask, options)
   }
 

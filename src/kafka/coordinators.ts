@@ -96,6 +96,22 @@ export class Coordinators {
   }
 }
 
+/** Asks for the coordinator of one key; the pool knows the broker afterwards. One attempt. */
+export async function coordinatorOf(
+  session: Session,
+  coordinators: Coordinators,
+  type: CoordinatorType,
+  key: string,
+  doing: string,
+): Promise<number> {
+  const found = (await coordinators.find(type, [key], doing)).get(key)
+  if (typeof found !== 'number') {
+    throw found ?? new TidemarkError('PROTOCOL_ERROR', `No coordinator was told for ${key}`)
+  }
+  if (!session.pool.brokers.some((broker) => broker.id === found)) await session.metadata([])
+  return found
+}
+
 function refusal(
   type: CoordinatorType,
   key: string,

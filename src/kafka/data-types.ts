@@ -86,6 +86,8 @@ export interface FetcherOptions {
   readonly allocate?: (bytes: number) => Buffer
   /** Ms a broker may wait for data; tiered topics need 500 or more. @default 500 */
   readonly maxWait?: number
+  /** Goes on without any assignment, until aborted. @default false */
+  readonly lasting?: boolean
   /** Partitions in one request; a lane with more of them asks for a moving part. @default 1000 */
   readonly maxPartitions?: number
 }

@@ -38,12 +38,14 @@ export class Fetcher {
   readonly #end = Promise.withResolvers<void>()
   readonly #placer: FetchPlacer
   readonly #host: LaneHost
+  readonly #lasting: boolean
   #started = false
 
   constructor(cluster: Cluster, options: FetcherOptions, sink: FetchSink) {
     this.#cluster = cluster
     this.#sink = sink
     this.#end.promise.catch(() => {})
+    this.#lasting = options.lasting ?? false
     const { signal } = this.#ending
     const maxBytes = options.maxBytes ?? defaults.maxBytes
     const shared = {
@@ -103,7 +105,7 @@ export class Fetcher {
   }
 
   /**
-   * Fetches until no assignment is left: bounded ones end at their stop, others when they are removed or lost. Rejects with
+   * Fetches until no assignment is left, or, when it lasts, until aborted: bounded ones end at their stop, others when they are removed or lost. Rejects with
    * the signal's reason when aborted. When it settles, all connections are closed and nothing more is delivered; what
    * the sink still holds stays valid until released. Runs once.
    */
@@ -113,7 +115,7 @@ export class Fetcher {
     const onAbort = () => this.#end.reject(signal.reason)
     if (signal.aborted) onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
-    if (this.#active.size === 0) this.#end.resolve()
+    if (this.#active.size === 0 && !this.#lasting) this.#end.resolve()
     this.#watch(this.#placer.run())
     try {
       await this.#end.promise
@@ -146,7 +148,7 @@ export class Fetcher {
     partition.ended = true
     this.#laneOf.delete(partition)
     this.#active.delete(keyOf(partition))
-    if (this.#active.size === 0 && this.#started) this.#end.resolve()
+    if (this.#active.size === 0 && this.#started && !this.#lasting) this.#end.resolve()
   }
 
   #doubt(partition: FetchPartition, doubt: Doubt, error: Error): void {

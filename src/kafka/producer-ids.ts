@@ -1,7 +1,6 @@
-import { TidemarkError } from '../base/index.ts'
 import { offeredVersion, type Versions } from './api-choice.ts'
 import { describeProducersV0, initProducerIdV1, initProducerIdV4 } from './client-library.ts'
-import type { Coordinators } from './coordinators.ts'
+import { type Coordinators, coordinatorOf } from './coordinators.ts'
 import { allDone, type ItemResult, runBatch } from './item-batch.ts'
 import type { Leaders } from './leaders.ts'
 import { errorFromCode } from './protocol-errors.ts'
@@ -73,17 +72,12 @@ export async function initProducerId(
 }
 
 /** Asks for the coordinator of a transactional id. One attempt. */
-export async function transactionCoordinator(
+export function transactionCoordinator(
   session: Session,
   coordinators: Coordinators,
   id: string,
 ): Promise<number> {
-  const found = (await coordinators.find('transaction', [id], 'use transactions')).get(id)
-  if (typeof found !== 'number') {
-    throw found ?? new TidemarkError('PROTOCOL_ERROR', `No coordinator was told for transactional id ${id}`)
-  }
-  if (!session.pool.brokers.some((broker) => broker.id === found)) await session.metadata([])
-  return found
+  return coordinatorOf(session, coordinators, 'transaction', id, 'use transactions')
 }
 
 /** Open transactions of a partition, as its leader knows them; none where the broker is older than Kafka 2.8. */

@@ -228,6 +228,8 @@ export interface Cluster extends AsyncDisposable {
   connect(brokerId: number, options?: { readonly signal?: AbortSignal }): Promise<BrokerConnection>
   /** Broker id of the coordinator of a transactional id. Always asked afresh. */
   transactionCoordinator(id: string, options?: { readonly signal?: AbortSignal }): Promise<number>
+  /** Broker id of the coordinator of a group. Always asked afresh. */
+  groupCoordinator(group: string, options?: { readonly signal?: AbortSignal }): Promise<number>
   /** Value of one broker setting, as the first broker has it. Rejects when it may not be read. */
   brokerConfig(name: string): Promise<string>
   /** Producers with an open transaction on a partition; empty where the broker cannot say. */

@@ -42,6 +42,17 @@ export { type EncodedBatch, type EncodeOptions, encodeBatch, encodeBatches } fro
 export { convertLegacy } from './legacy.ts'
 export { checkLz4Frame } from './lz4-frame.ts'
 export { murmur2, partitionForKey } from './murmur2.ts'
+export { BatchBuilder, type BuiltBatch } from './recode/batch-builder.ts'
+export {
+  type RecodedBatch,
+  type RecodeOptions,
+  type RecordEditor,
+  recodeBatch,
+  tooLarge,
+} from './recode/recode-batch.ts'
+export { SlabPool } from './recode/slab-pool.ts'
+export { RunGatherer, type SourceRun, takeFirst } from './recode/source-runs.ts'
+export { batchInRange, recordInRange, type TimeRange } from './recode/time-range.ts'
 export { type DecodeOptions, RecordCursor, type RecordHeader } from './record-cursor.ts'
 export type { EncodableHeader, EncodableRecord } from './record-encoding.ts'
 export {

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type BatchRecord, decodeBatch, encodeBatch, header } from '../../src/records/index.ts'
+import {
+  type BatchRecord,
+  decodeBatch,
+  encodeBatch,
+  header,
+  type RecodeOptions,
+  recodeBatch,
+} from '../../src/records/index.ts'
 import { HeaderEditor } from '../../src/restore/recode/header-editor.ts'
-import { type RecodeOptions, recodeBatch } from '../../src/restore/recode/recode-batch.ts'
 
 const bytes = (max: number) => fc.uint8Array({ maxLength: max }).map((array) => Buffer.from(array))
 const maybe = (max: number) => fc.option(bytes(max), { nil: null })

@@ -117,10 +117,10 @@ async function publishedOffsets(
   session: Session,
 ): Promise<Iterable<string>> {
   const { connectTarget } = await import('../target-cluster.ts')
-  const { loadMaps } = await import('../../replicate/index.ts')
+  const { loadMapTable } = await import('../../replicate/index.ts')
   const { MapSet } = await import('../../offsets/index.ts')
   await using cluster = await connectTarget(flags, session)
-  const table = await loadMaps(cluster, topic, { signal: session.signal })
+  const table = await loadMapTable(cluster, { map: topic, control: undefined }, session.signal)
   const { clusterId: targetClusterId } = cluster
   const sets = table.clusters.map((source) => table.set({ cluster: source, targetClusterId }))
   const [only, ...more] = sets

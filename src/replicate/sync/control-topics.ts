@@ -1,9 +1,13 @@
-import { type Clock, systemClock, TidemarkError } from '../../base/index.ts'
+import { type Clock, noTelemetry, systemClock, type Telemetry, TidemarkError } from '../../base/index.ts'
 import { type Cluster, isTopicExists, type TopicConfig } from '../../kafka/index.ts'
+import { type OwnTopicKind, openOwnTopic } from '../control/own-topics.ts'
 import type { InternalTopicChoice } from '../job.ts'
 import { topicMissing } from './topic-tail.ts'
 
 export interface EnsureOptions {
+  /** A topic of the pipeline gets the settings that it needs. */
+  readonly kind?: OwnTopicKind
+  readonly telemetry?: Telemetry
   /** How often a topic that was created is looked for, and how many ms lie between. */
   readonly checks?: { readonly attempts: number; readonly delay: number }
   readonly clock?: Clock
@@ -18,17 +22,21 @@ const usualChecks = { attempts: 10, delay: 750 }
  */
 export async function ensureTopic(
   target: Cluster,
-  { name, create }: InternalTopicChoice,
+  choice: InternalTopicChoice,
   options: EnsureOptions = {},
 ): Promise<void> {
-  const { checks = usualChecks, clock = systemClock, signal } = options
+  const { name, create } = choice
+  const { checks = usualChecks, clock = systemClock, signal, kind, telemetry = noTelemetry } = options
   const isThere = async () => (await target.topics([name], signal ? { signal } : {})).length > 0
   if (await isThere()) return
   if (create === undefined) throw topicMissing(name)
   await checkReplicas(target, name, create.replicationFactor)
-  const { partitions, replicationFactor, configs } = create
-  const made = await target.createTopics([{ name, partitions: partitions ?? 1, replicationFactor, configs }])
-  for (const { error } of made.failed) if (!isTopicExists(error)) throw error
+  if (kind !== undefined) await openOwnTopic(target, choice, kind, telemetry)
+  else {
+    const { partitions, replicationFactor, configs } = create
+    const made = await target.createTopics([{ name, partitions: partitions ?? 1, replicationFactor, configs }])
+    for (const { error } of made.failed) if (!isTopicExists(error)) throw error
+  }
   for (let look = 1; !(await isThere()); look++) {
     if (look >= checks.attempts) {
       throw new TidemarkError('TOPIC_NOT_FOUND', `The topic ${name} was created and is still not there`, {

@@ -182,10 +182,14 @@ class SyncLoop {
   }
 }
 
-async function prepareTopics(job: SyncJob, target: Cluster, { clock, signal }: SyncContext): Promise<void> {
-  for (const topic of [job.controlTopic, job.mapTopic]) {
-    await ensureTopic(target, topic, { checks: job.creationChecks, clock, signal })
-  }
+async function prepareTopics(
+  job: SyncJob,
+  target: Cluster,
+  { clock, signal, telemetry }: SyncContext,
+): Promise<void> {
+  const options = { checks: job.creationChecks, clock, signal, telemetry }
+  await ensureTopic(target, job.controlTopic, { ...options, kind: 'control' })
+  await ensureTopic(target, job.mapTopic, { ...options, kind: 'map' })
   if (!job.validateTopics) return
   await validateTopics(target, [
     { name: job.controlTopic.name, kind: 'compacted' },

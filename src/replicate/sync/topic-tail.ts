@@ -1,13 +1,7 @@
 import { isTidemarkError, systemClock, TidemarkError } from '../../base/index.ts'
 import { type Cluster, type FetchedBatches, PositionReader } from '../../kafka/index.ts'
-import {
-  type BatchRecord,
-  batches,
-  checkCrcs,
-  decodeBatch,
-  dropAborted,
-  header,
-} from '../../records/index.ts'
+import { checkCrcs } from '../../records/index.ts'
+import { committedRecords } from '../control/topic-walk.ts'
 
 /** A record of a small topic, and where it stands, for messages. */
 export interface TailRecord {
@@ -133,23 +127,12 @@ export class TopicTail implements AsyncDisposable {
   }
 
   #hand(fetched: FetchedBatches, partition: number, take: (record: TailRecord) => void): void {
-    const { buffer, start, end, aborted, fromOffset } = fetched
-    checkCrcs(buffer, start, end)
-    this.bytes += end - start
-    for (const range of dropAborted(buffer, start, end, aborted).kept) {
-      for (const at of batches(buffer, range.start, range.end, { complete: true })) {
-        if (header.isControl(buffer, at)) continue
-        for (const record of decodeBatch(buffer, at)) {
-          if (record.offset < fromOffset) continue
-          this.records++
-          take(this.#tailRecord(record, partition))
-        }
-      }
-    }
-  }
-
-  #tailRecord({ key, value, offset }: BatchRecord, partition: number): TailRecord {
-    return { key, value, place: `record ${this.topic}/${partition}@${offset}` }
+    checkCrcs(fetched.buffer, fetched.start, fetched.end)
+    this.bytes += fetched.end - fetched.start
+    committedRecords(fetched, ({ key, value, offset }) => {
+      this.records++
+      take({ key, value, place: `The record at offset ${offset} of ${this.topic}-${partition}` })
+    })
   }
 }
 

@@ -1,7 +1,6 @@
 import type { ErrorDetails } from '../../base/index.ts'
 import { TidemarkError } from '../../base/index.ts'
-import { header, needsRecode } from '../../records/index.ts'
-import { batchInRange, type TimeRange } from '../recode/time-range.ts'
+import { batchInRange, header, needsRecode, type TimeRange } from '../../records/index.ts'
 import type { TransactionChoice } from './transaction-choice.ts'
 
 /** What a lane wants of the batches of one of its inputs. */

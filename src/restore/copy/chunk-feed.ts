@@ -1,8 +1,7 @@
 import type { BackupReader, ChunkPool, ChunkRef } from '../../archive/index.ts'
-import { invariant } from '../../base/index.ts'
+import { invariant, Lease } from '../../base/index.ts'
 import { batchEnd } from '../../records/index.ts'
 import type { BudgetShare } from './budget-share.ts'
-import { Lease } from './lease.ts'
 
 /** A chunk in memory, or a piece of it: whole batches, checked and decompressed. */
 export interface LoadedChunk {

@@ -1,9 +1,16 @@
 import { type BackupReader, ChunkPool } from '../../archive/index.ts'
-import { Budget, type Clock, isTidemarkError, type Progress, TidemarkError } from '../../base/index.ts'
+import {
+  Budget,
+  type Clock,
+  isTidemarkError,
+  type Progress,
+  RateLimit,
+  TidemarkError,
+} from '../../base/index.ts'
 import type { LandedBatch, Producer } from '../../kafka/index.ts'
+import { SlabPool } from '../../records/index.ts'
 import type { RestoreJob } from '../job.ts'
 import type { PlannedTopic, RestorePlan } from '../plan/plan-types.ts'
-import { SlabPool } from '../recode/slab-pool.ts'
 import type { LaneState } from '../state/lane-state.ts'
 import type { RestoreState } from '../state/restore-state.ts'
 import { BudgetShare } from './budget-share.ts'
@@ -11,7 +18,6 @@ import { IndexCache } from './index-cache.ts'
 import type { LaneContext } from './lane-context.ts'
 import { runMergeLane } from './merge-lane.ts'
 import { OutputPartition } from './output-partition.ts'
-import { RateLimit } from './rate-limit.ts'
 import { runStraightLane } from './straight-lane.ts'
 import type { TransactionChoice } from './transaction-choice.ts'
 import type { TransactionPump } from './transaction-pump.ts'

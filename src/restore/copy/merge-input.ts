@@ -1,7 +1,13 @@
 import { invariant } from '../../base/index.ts'
-import { batchEnd, type CodecName, codecName, header, RecordCursor } from '../../records/index.ts'
+import {
+  batchEnd,
+  type CodecName,
+  codecName,
+  header,
+  RecordCursor,
+  recordInRange,
+} from '../../records/index.ts'
 import type { HeaderEditor } from '../recode/header-editor.ts'
-import { recordInRange } from '../recode/time-range.ts'
 import { type BatchWish, judgeBatch } from './batch-verdict.ts'
 import type { ChunkFeed, LoadedChunk } from './chunk-feed.ts'
 import { inputEditor, type LaneContext, openFeed, wishOf } from './lane-context.ts'

@@ -1,9 +1,8 @@
-import { invariant, TidemarkError } from '../../base/index.ts'
+import { invariant, type RateLimit, TidemarkError } from '../../base/index.ts'
 import type { LandedBatch, PartitionProducer } from '../../kafka/index.ts'
 import type { MapBuilder } from '../../offsets/index.ts'
-import type { SourceRun } from '../recode/source-runs.ts'
+import type { SourceRun } from '../../records/index.ts'
 import type { LandedState } from '../state/journal-types.ts'
-import type { RateLimit } from './rate-limit.ts'
 import type { TransactionPump } from './transaction-pump.ts'
 
 /** A batch of the stream, ready to be sent. */

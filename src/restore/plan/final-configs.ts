@@ -1,6 +1,6 @@
 import type { TopicDescription } from '../../archive/index.ts'
+import { isPortable } from '../../kafka/index.ts'
 import type { RestoreJob } from '../job.ts'
-import { isPortable } from '../topics/copy-configs.ts'
 
 /**
  * The settings that a created topic should have in the end: those set on the first of its sources, with the job's overrides over

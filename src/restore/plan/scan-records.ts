@@ -1,12 +1,10 @@
 import type { BackupReader, ChunkRef } from '../../archive/index.ts'
 import { invariant, TidemarkError } from '../../base/index.ts'
-import { batchEnd, header, RecordCursor } from '../../records/index.ts'
+import { batchEnd, header, RecordCursor, recodeBatch, recordInRange } from '../../records/index.ts'
 import { type BatchWish, judgeBatch } from '../copy/batch-verdict.ts'
 import { headerEdit, timeRange } from '../copy/lane-context.ts'
 import type { RestoreJob } from '../job.ts'
 import { HeaderEditor } from '../recode/header-editor.ts'
-import { recodeBatch } from '../recode/recode-batch.ts'
-import { recordInRange } from '../recode/time-range.ts'
 import type { LaneInput, Obstacle, PlannedTopic, RestorePlan } from './plan-types.ts'
 import { chunksInWindow } from './source-topics.ts'
 

@@ -1,4 +1,4 @@
-import { type RecordCursor, type RecordHeader, writeVarint } from '../../records/index.ts'
+import { type RecordCursor, type RecordEditor, type RecordHeader, writeVarint } from '../../records/index.ts'
 import { isTrackingHeader, TRACKING_HEADERS, TrackingHeaders } from './tracking-headers.ts'
 
 /** What becomes of the headers of one source partition's records. */
@@ -12,7 +12,7 @@ export type HeaderEdit =
  * Rewrites the encoded headers of records. What was edited lies in `bytes` from 0 to the length that `edit` answers, until the
  * next call. All other headers stay, byte for byte and in order; new ones come last.
  */
-export class HeaderEditor {
+export class HeaderEditor implements RecordEditor {
   bytes = Buffer.allocUnsafe(1024)
   readonly #tracking: TrackingHeaders | undefined
 

@@ -19,17 +19,6 @@ const copying: Readonly<Record<string, string>> = Object.freeze({
   'unclean.leader.election.enable': 'false',
 })
 
-/** Settings that name brokers of the source, or how its storage is built: they mean nothing on another cluster. */
-const ofSourceCluster = new Set([
-  'leader.replication.throttled.replicas',
-  'follower.replication.throttled.replicas',
-])
-
-/** Whether a setting of the source may go to another cluster at all. */
-export function isPortable(name: string): boolean {
-  return !ofSourceCluster.has(name)
-}
-
 /** Settings of a topic while records are copied into it. `maxMessageBytes` where the default may be too small. */
 export function copyConfigs(
   known: ReadonlySet<string>,

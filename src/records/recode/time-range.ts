@@ -1,4 +1,6 @@
-import { header, type RecordCursor, timeSpan } from '../../records/index.ts'
+import * as header from '../batch-header.ts'
+import { timeSpan } from '../decode.ts'
+import type { RecordCursor } from '../record-cursor.ts'
 
 /** Times that are wanted, both ends inclusive, ms since the epoch; undefined = open. */
 export interface TimeRange {

@@ -1,14 +1,8 @@
 import { TidemarkError } from '../../base/index.ts'
-import {
-  type CodecName,
-  compress,
-  header,
-  type RecordCursor,
-  varintSize,
-  varlongSize,
-  writeVarint,
-  writeVarlong,
-} from '../../records/index.ts'
+import * as header from '../batch-header.ts'
+import { type CodecName, compress } from '../codecs.ts'
+import type { RecordCursor } from '../record-cursor.ts'
+import { varintSize, varlongSize, writeVarint, writeVarlong } from '../varint.ts'
 import type { SlabPool } from './slab-pool.ts'
 
 const { HEADER_SIZE, LOG_OVERHEAD, codecId, position } = header

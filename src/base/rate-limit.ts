@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/index.ts'
+import type { Clock } from './clock.ts'
 
 /** A bucket that fills at a steady rate and holds a second's worth. */
 class Bucket {
@@ -21,7 +21,7 @@ class Bucket {
   }
 }
 
-/** One limit for the whole restore, however many partitions are copied at once. */
+/** One limit for a whole job, however many partitions are copied at once. */
 export class RateLimit {
   readonly #clock: Clock
   readonly #bytes: Bucket | undefined

@@ -1,10 +1,18 @@
 import { type ErrorDetails, invariant, TidemarkError } from '../../base/index.ts'
-import { codecName, header, RecordCursor } from '../../records/index.ts'
+import * as header from '../batch-header.ts'
+import { codecName } from '../codecs.ts'
+import { RecordCursor } from '../record-cursor.ts'
 import { BatchBuilder } from './batch-builder.ts'
-import type { HeaderEditor } from './header-editor.ts'
 import { fresh, type SlabPool } from './slab-pool.ts'
 import { RunGatherer, type SourceRun } from './source-runs.ts'
 import { recordInRange, type TimeRange } from './time-range.ts'
+
+/** Rewrites the encoded headers of a record: into `bytes`, from 0 to the length that `edit` answers, until the next call. */
+export interface RecordEditor {
+  readonly bytes: Buffer
+  /** `offset` and `timestamp` are those at the source. Throws RECORD_CORRUPT. */
+  edit(cursor: RecordCursor, offset: number | bigint, timestamp: number | bigint): number
+}
 
 /** What of a batch is wanted, and how it goes out. */
 export interface RecodeOptions {
@@ -15,7 +23,9 @@ export interface RecodeOptions {
   readonly to: bigint
   /** Records outside are left out. */
   readonly range: TimeRange | undefined
-  readonly headers: HeaderEditor | undefined
+  readonly headers: RecordEditor | undefined
+  /** Says which records are taken, after all else; the others are left out. @default all */
+  readonly wanted?: (cursor: RecordCursor) => boolean
   /** Of what is left, this many records at the front are left out: they have landed already. */
   readonly skip: number
   /** Largest batch in bytes, compressed. */
@@ -63,7 +73,7 @@ function encode(
   const base = header.baseOffsetNumber(buffer, at)
   const from = Number(options.from)
   const to = Number(options.to)
-  const { range, headers, limit, input, memory = fresh } = options
+  const { range, headers, wanted, limit, input, memory = fresh } = options
   const rawLimit = codec === 'none' ? limit : Number.POSITIVE_INFINITY
   const runs = new RunGatherer()
   let batchFirst = first
@@ -88,6 +98,7 @@ function encode(
     const offset = base + cursor.offsetDelta
     if (offset < from || offset >= to) continue
     if (range && !recordInRange(range, cursor)) continue
+    if (wanted && !wanted(cursor)) continue
     ordinal++
     if (ordinal < first) continue
     if (ordinal >= end) break

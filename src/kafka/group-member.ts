@@ -1,0 +1,248 @@
+import { isTidemarkError, retry, systemClock } from '../base/index.ts'
+import type { BrokerConnection } from './broker-connection.ts'
+import { joinGroup, leaveGroup, type MemberIdentity, sendHeartbeat, syncGroup } from './group-requests.ts'
+import { errorFromCode, kafkaCodeOf } from './protocol-errors.ts'
+import type { Cluster } from './types.ts'
+
+/** A member as the leader sees it when it assigns. */
+export interface JoinedMember {
+  readonly memberId: string
+  readonly instanceId: string | undefined
+  /** What the member told of itself. */
+  readonly metadata: Buffer
+}
+
+export interface GroupMemberOptions {
+  readonly group: string
+  /** Type and name of the protocol that all members speak. */
+  readonly protocolType: string
+  readonly protocol: string
+  /** Name that stays the same over restarts; undefined = a dynamic member. Ignored by brokers before Kafka 2.3. */
+  readonly instanceId: string | undefined
+  /** Ms without a heartbeat after which the member is taken as gone. */
+  readonly sessionTimeout: number
+  /** Ms that a rebalance waits for members. */
+  readonly rebalanceTimeout: number
+  /** What the member tells the leader of itself; asked at every join. */
+  readonly metadata: () => Buffer
+  /** Called on the leader: an assignment for each member. */
+  readonly assign: (members: readonly JoinedMember[]) => ReadonlyMap<string, Buffer>
+  /** A rebalance is over: from now on this holds. An empty buffer when the leader had nothing for this member. */
+  readonly assigned: (assignment: Buffer, members: number | undefined) => void
+  /** The coordinator does not know the member any more: what was assigned belongs to others. */
+  readonly expelled: (reason: Error) => void
+  /** Something went wrong in passing. */
+  readonly troubled?: (error: Error) => void
+}
+
+const codes = {
+  illegalGeneration: 22,
+  unknownMember: 25,
+  rebalancing: 27,
+  memberIdRequired: 79,
+  fencedInstance: 82,
+} as const
+const pauses = { attempts: Number.POSITIVE_INFINITY, delay: 50, maxDelay: 1000 }
+
+/**
+ * A member of a classic group with a protocol of its own, over a connection of its own (a join holds its connection until
+ * the rebalance is over):
+ *
+ *     repeat: find the coordinator, join, assign when leading, sync
+ *       heartbeats while all is well
+ *       rebalance: join again, what was assigned holds until the next assignment
+ *       expelled: say so, join as somebody new
+ *
+ * Not promised: that nobody else believes to have the same. Whoever was cut off learns of it late; what must not be done twice needs
+ * a fence of its own.
+ */
+export class GroupMember implements AsyncDisposable {
+  readonly #cluster: Cluster
+  readonly #options: GroupMemberOptions
+  readonly #closing = new AbortController()
+  #instance: string | null
+  #member = ''
+  #generation = -1
+  #connection: BrokerConnection | undefined
+  #beating: Promise<boolean> | undefined
+  #wake: (() => void) | undefined
+
+  constructor(cluster: Cluster, options: GroupMemberOptions) {
+    this.#cluster = cluster
+    this.#options = options
+    this.#instance = options.instanceId ?? null
+  }
+
+  /** Name of the member in its group; empty before it has joined. */
+  get memberId(): string {
+    return this.#member
+  }
+
+  /** Runs until left or aborted. Rejects with what waiting does not cure: a missing right, settings that the broker refuses. */
+  async run(signal: AbortSignal): Promise<void> {
+    const ended = AbortSignal.any([signal, this.#closing.signal])
+    while (!ended.aborted) {
+      try {
+        await this.#join(ended)
+        while (!ended.aborted && (await this.#beat())) await this.#pause(ended)
+      } catch (error) {
+        if (ended.aborted) return
+        if (!passes(error)) throw error
+        this.#options.troubled?.(error as Error)
+        this.#connection?.close()
+        await systemClock.sleep(pauses.delay + Math.random() * 200, ended).catch(() => {})
+      }
+    }
+  }
+
+  /**
+   * Asks the coordinator now whether the last assignment still holds. False when a rebalance is under way, or when the member is
+   * not known any more: then another assignment comes. Rejects when nobody can be asked.
+   */
+  async confirm(): Promise<boolean> {
+    if (this.#generation < 0) return false
+    const holds = await this.#beat()
+    if (!holds) this.#wake?.()
+    return holds
+  }
+
+  /** Leaves the group, so that others go on at once, and ends. */
+  async leave(reason: string): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort()
+    this.#wake?.()
+    const connection = this.#connection
+    if (this.#member !== '' && connection?.open) {
+      await leaveGroup(connection, this.#identity, reason).catch(() => {})
+    }
+    connection?.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    this.#wake?.()
+    this.#connection?.close()
+  }
+
+  get #identity(): MemberIdentity {
+    const { group } = this.#options
+    return { group, generation: this.#generation, member: this.#member, instance: this.#instance }
+  }
+
+  /** One rebalance: from the join to the assignment. */
+  async #join(signal: AbortSignal): Promise<void> {
+    await retry(
+      pauses,
+      async () => {
+        const connection = await this.#connected(signal)
+        const { protocolType, protocol, sessionTimeout, rebalanceTimeout } = this.#options
+        const joined = await joinGroup(connection, {
+          identity: this.#identity,
+          protocolType,
+          protocol,
+          sessionTimeout,
+          rebalanceTimeout,
+          metadata: this.#options.metadata(),
+        })
+        if (joined.errorCode === codes.memberIdRequired) this.#member = joined.memberId
+        this.#judge(joined.errorCode, 'join', connection)
+        this.#member = joined.memberId
+        this.#generation = joined.generationId
+        const leads = joined.leader === joined.memberId
+        const assignments = leads && !joined.skipAssignment ? this.#assign(joined.members) : []
+        const type = { type: protocolType, name: protocol }
+        const synced = await syncGroup(connection, this.#identity, type, assignments, rebalanceTimeout)
+        this.#judge(synced.errorCode, 'sync with', connection)
+        this.#options.assigned(synced.assignment, leads ? joined.members.length : undefined)
+      },
+      { signal, when: passes, onRetry: (error) => this.#options.troubled?.(error as Error) },
+    )
+  }
+
+  #assign(
+    members: readonly {
+      readonly memberId: string
+      readonly groupInstanceId: string | null
+      readonly metadata: Buffer
+    }[],
+  ): { memberId: string; assignment: Buffer }[] {
+    const all = members.map(({ memberId, groupInstanceId, metadata }) => ({
+      memberId,
+      instanceId: groupInstanceId ?? undefined,
+      metadata,
+    }))
+    return [...this.#options.assign(all)].map(([memberId, assignment]) => ({ memberId, assignment }))
+  }
+
+  /** Whether the membership holds. Whoever asks at the same time shares the answer. */
+  #beat(): Promise<boolean> {
+    this.#beating ??= this.#beatOnce().finally(() => {
+      this.#beating = undefined
+    })
+    return this.#beating
+  }
+
+  async #beatOnce(): Promise<boolean> {
+    const connection = await this.#connected(this.#closing.signal)
+    const code = await sendHeartbeat(connection, this.#identity)
+    if (code === 0) return true
+    if (code === codes.rebalancing) return false
+    this.#judge(code, 'keep up membership of', connection)
+    return false
+  }
+
+  /** Throws for an error code, after the member has drawn its conclusions. */
+  #judge(code: number, doing: string, connection: BrokerConnection): void {
+    if (code === 0) return
+    const { group } = this.#options
+    const error = errorFromCode(code, {
+      doing: `${doing} group ${JSON.stringify(group)}`,
+      acl: 'Read',
+      group,
+      broker: connection.address,
+      ...(rejoins.has(code) && { retriable: true }),
+    })
+    if (code === codes.unknownMember || code === codes.fencedInstance || code === codes.illegalGeneration) {
+      const was = this.#generation >= 0
+      // Another process has our name: both go on, this one without it.
+      if (code === codes.fencedInstance) this.#instance = null
+      if (code !== codes.illegalGeneration) this.#member = ''
+      this.#generation = -1
+      if (was) this.#options.expelled(error)
+    }
+    if (moved.has(code)) connection.close()
+    throw error
+  }
+
+  async #connected(signal: AbortSignal): Promise<BrokerConnection> {
+    if (this.#connection?.fresh) return this.#connection
+    this.#connection?.close()
+    const broker = await this.#cluster.groupCoordinator(this.#options.group, { signal })
+    this.#connection = await this.#cluster.connect(broker, { signal })
+    return this.#connection
+  }
+
+  /** Until the next heartbeat is due, or somebody knows that a rebalance waits. */
+  async #pause(signal: AbortSignal): Promise<void> {
+    const due = new AbortController()
+    this.#wake = () => due.abort()
+    const ms = Math.min(3_000, this.#options.sessionTimeout / 3)
+    await systemClock.sleep(ms, AbortSignal.any([signal, due.signal])).catch(() => {})
+    this.#wake = undefined
+  }
+}
+
+/** After these the member joins again. */
+const rejoins: ReadonlySet<number> = new Set([
+  codes.illegalGeneration,
+  codes.unknownMember,
+  codes.rebalancing,
+  codes.memberIdRequired,
+  codes.fencedInstance,
+])
+const moved: ReadonlySet<number> = new Set([15, 16])
+
+function passes(error: unknown): boolean {
+  if (!isTidemarkError(error)) return false
+  return error.retriable || error.code === 'BROKER_UNREACHABLE' || kafkaCodeOf(error) === codes.rebalancing
+}

@@ -1,0 +1,237 @@
+import { isTidemarkError, TidemarkError } from '../../base/index.ts'
+import type { ListedOffset } from '../../kafka/index.ts'
+import type { RecordCursor, SlabPool } from '../../records/index.ts'
+import type { PositionEntry } from '../control/position-record.ts'
+import { type Route, routeKey } from '../topics/routes.ts'
+import type { TargetTopic } from '../topics/target-topics.ts'
+import { LineQueue } from './intake.ts'
+import type { Line } from './line.ts'
+import { LineBook } from './line-book.ts'
+import type { BatchWish } from './outgoing.ts'
+import { comesFromElsewhere, editsHeaders, ReplicaHeaders } from './record-headers.ts'
+import type { ShardContext } from './shard-context.ts'
+
+export interface OpenedLines {
+  readonly lines: readonly Line[]
+  /** By `routeKey`: these cannot be copied for now. */
+  readonly failed: ReadonlyMap<string, TidemarkError>
+  /** Records that landed after the last position, and may be copied again (at least once). */
+  readonly duplicates: number
+}
+
+interface Candidate {
+  readonly key: string
+  readonly route: Route
+  readonly target: TargetTopic
+  readonly position: PositionEntry | undefined
+}
+
+/**
+ * Makes the lines of source partitions whose positions were read after the fence: target topics are there, books are open, nothing
+ * is fetched yet. What stands in the way of one partition does not stand in that of others.
+ */
+export async function openLines(
+  context: ShardContext,
+  routes: ReadonlyMap<string, Route>,
+  options: {
+    /** The shard has never been begun: partitions begin where the job says. */
+    readonly firstTime: boolean
+    readonly memory: SlabPool
+    /** Called when something has come for a line. */
+    readonly arrived: (key: string) => void
+    readonly signal: AbortSignal
+  },
+): Promise<OpenedLines> {
+  const failed = new Map<string, TidemarkError>()
+  const prepared = await Promise.all(
+    [...routes].map(async ([key, route]): Promise<Candidate[]> => {
+      const position = context.control.position(route.topic.source.name, route.partition)
+      try {
+        const target = await context.targets.ready(route.topic, position === undefined)
+        return [{ key, route, target, position }]
+      } catch (error) {
+        if (!isTidemarkError(error) || options.signal.aborted) throw error
+        failed.set(key, error)
+        return []
+      }
+    }),
+  )
+  const candidates = prepared.flat()
+  const ends = await targetEnds(context, candidates, options.signal)
+  const starts = await sourceStarts(context, candidates, options)
+  const lines: Line[] = []
+  let duplicates = 0
+  for (const candidate of candidates) {
+    const { key, position } = candidate
+    try {
+      const own = ends.get(candidate.target.name) ?? new Map<number, bigint>()
+      if (position) checkTarget(candidate, position, own)
+      lines.push(makeLine(context, candidate, own, starts.get(key) ?? 0n, options))
+      for (const { partition, end } of position?.targets ?? []) {
+        duplicates += Number((own.get(partition) ?? end) - end)
+      }
+    } catch (error) {
+      if (!isTidemarkError(error) || error.code === 'INTERNAL') throw error
+      failed.set(key, error)
+    }
+  }
+  return { lines, failed, duplicates }
+}
+
+/** Target partitions that records of the candidate may go to. */
+function targetPartitions(context: ShardContext, { route, target }: Candidate): number[] {
+  if (!spreads(context, route, target)) return [route.partition]
+  return Array.from({ length: target.partitions }, (_, partition) => partition)
+}
+
+function spreads({ job }: ShardContext, route: Route, target: TargetTopic): boolean {
+  return job.partitioning === 'key' && target.partitions !== route.topic.source.partitions.length
+}
+
+async function targetEnds(
+  context: ShardContext,
+  candidates: readonly Candidate[],
+  signal: AbortSignal,
+): Promise<Map<string, Map<number, bigint>>> {
+  const places = new Map<string, { topic: string; partition: number; at: 'latest' }>()
+  for (const candidate of candidates) {
+    for (const partition of targetPartitions(context, candidate)) {
+      const topic = candidate.target.name
+      places.set(routeKey(topic, partition), { topic, partition, at: 'latest' })
+    }
+  }
+  const ends = new Map<string, Map<number, bigint>>()
+  if (places.size === 0) return ends
+  for (const { topic, partition, offset } of await context.target.listOffsets([...places.values()], {
+    signal,
+  })) {
+    const own = ends.get(topic) ?? new Map<number, bigint>()
+    ends.set(topic, own)
+    own.set(partition, offset ?? 0n)
+  }
+  return ends
+}
+
+/** Where those begin that have no position. */
+async function sourceStarts(
+  context: ShardContext,
+  candidates: readonly Candidate[],
+  options: { readonly firstTime: boolean; readonly signal: AbortSignal },
+): Promise<Map<string, bigint>> {
+  const latest = options.firstTime && context.job.startAt === 'latest'
+  const fresh = candidates.filter(({ position }) => position === undefined)
+  if (fresh.length === 0) return new Map()
+  const at = latest ? ('last-stable' as const) : ('earliest' as const)
+  const asked = fresh.map(({ route }) => ({ topic: route.topic.source.name, partition: route.partition, at }))
+  const answers: readonly ListedOffset[] = await context.source.listOffsets(asked, { signal: options.signal })
+  return new Map(fresh.map(({ key }, i) => [key, answers[i]?.offset ?? 0n]))
+}
+
+/** The target must be the topic that was copied to, and hold all of it. */
+function checkTarget(
+  { target, route }: Candidate,
+  position: PositionEntry,
+  ends: ReadonlyMap<number, bigint>,
+): void {
+  const place = { topic: target.name, partition: route.partition }
+  const was = position.targetTopic
+  if (was !== target.name) {
+    throw changed(place, `${route.topic.source.name} was copied to ${JSON.stringify(was)} before`, {
+      hint: 'Put the renaming back, or use another name for the pipeline to copy it from its beginning.',
+    })
+  }
+  if (
+    position.targetTopicId !== undefined &&
+    target.id !== undefined &&
+    position.targetTopicId !== target.id
+  ) {
+    throw changed(place, 'was deleted and created again')
+  }
+  for (const { partition, end } of position.targets) {
+    const now = ends.get(partition)
+    if (now !== undefined && now < end) {
+      throw changed({ ...place, partition }, `ends at ${now}, and was copied to up to ${end}`)
+    }
+  }
+}
+
+function changed(
+  place: { readonly topic: string; readonly partition: number },
+  what: string,
+  options: { readonly hint?: string } = {},
+): TidemarkError {
+  return new TidemarkError('TARGET_CHANGED', `The target topic ${JSON.stringify(place.topic)}: ${what}`, {
+    details: place,
+    hint:
+      options.hint ?? 'Use another name for the pipeline to copy it from its beginning into a fresh topic.',
+  })
+}
+
+function makeLine(
+  context: ShardContext,
+  { key, route, target, position }: Candidate,
+  ends: ReadonlyMap<number, bigint>,
+  start: bigint,
+  options: { readonly memory: SlabPool; readonly arrived: (key: string) => void },
+): Line {
+  const { job, clock } = context
+  const { source } = route.topic
+  const book = position
+    ? LineBook.resume(position)
+    : LineBook.begin({
+        pipeline: job.name,
+        topicId: source.id,
+        targetTopic: target.name,
+        targetTopicId: target.id,
+        start,
+        targets: ends,
+        now: clock.now(),
+      })
+  if (position) for (const [partition, end] of ends) book.addTarget(partition, end)
+  return {
+    route,
+    target,
+    book,
+    queue: new LineQueue(() => options.arrived(key)),
+    wish: wishOf(context, route, target, options.memory),
+    topicId: source.id,
+    state: 'copying',
+    reason: undefined,
+    retryAt: 0,
+    publishedAt: position ? clock.now() : 0,
+    sourceEnd: undefined,
+    committed: book.to,
+    delay: undefined,
+    records: 0,
+    bytes: 0,
+    pending: { records: 0, bytes: 0, newest: -1 },
+  }
+}
+
+function wishOf(context: ShardContext, route: Route, target: TargetTopic, memory: SlabPool): BatchWish {
+  const { job, totals } = context
+  const headers = editsHeaders(job)
+    ? new ReplicaHeaders({
+        replicate: job.replicateHeaders,
+        tracing: job.tracing,
+        pipeline: job.name,
+        topic: route.topic.source.name,
+        partition: route.partition,
+        origin: job.bidirectional ? context.source.clusterId : undefined,
+      })
+    : undefined
+  const foreign = comesFromElsewhere(context.target.clusterId)
+  const wanted = (cursor: RecordCursor): boolean => {
+    const take = foreign(cursor)
+    if (!take) totals.returned++
+    return take
+  }
+  return {
+    partition: route.partition,
+    spread: spreads(context, route, target) ? target.partitions : undefined,
+    headers,
+    wanted: job.bidirectional ? wanted : undefined,
+    limit: target.limit,
+    memory,
+  }
+}

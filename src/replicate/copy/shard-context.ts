@@ -1,0 +1,52 @@
+import type { Clock, RateLimit, Telemetry } from '../../base/index.ts'
+import type { Cluster } from '../../kafka/index.ts'
+import type { ControlTable } from '../control/control-table.ts'
+import type { ReplicateJob } from '../job.ts'
+import type { ReplicationEvent } from '../status.ts'
+import type { Route } from '../topics/routes.ts'
+import type { TargetTopics } from '../topics/target-topics.ts'
+import type { Intake } from './intake.ts'
+
+/** A topic of the pipeline's own, and how many partitions it has. */
+export interface OwnTopic {
+  readonly name: string
+  readonly id: string | undefined
+  readonly partitions: number
+  /** Largest batch that it takes. */
+  readonly limit: number
+}
+
+/** What a worker has done, in all its shards. */
+export interface Totals {
+  committed: number
+  aborted: number
+  records: number
+  bytes: number
+  duplicates: number
+  returned: number
+  mapRuns: number
+}
+
+/** What the shards of a worker share. */
+export interface ShardContext {
+  readonly job: ReplicateJob
+  readonly source: Cluster
+  readonly target: Cluster
+  readonly control: ControlTable
+  readonly controlTopic: OwnTopic
+  readonly mapTopic: OwnTopic | undefined
+  readonly targets: TargetTopics
+  readonly intake: Intake
+  readonly limit: RateLimit
+  readonly clock: Clock
+  readonly telemetry: Telemetry
+  readonly totals: Totals
+  /** Source partitions of a shard that are to be copied, by `routeKey`. */
+  routes(shard: number): ReadonlyMap<string, Route>
+  /** Whether a topic of that name would be copied if it were there. */
+  selects(topic: string): boolean
+  /** Something happened at the source. */
+  happened(event: ReplicationEvent): void
+  /** Whether the group says that this worker still has its shards. */
+  confirm(): Promise<boolean>
+}

@@ -1,0 +1,181 @@
+import { isTidemarkError, TidemarkError } from '../../base/index.ts'
+import { concernsTransaction, Producer } from '../../kafka/index.ts'
+import type { PartitionStatus } from '../status.ts'
+import { transactionalIdOf } from '../workers/shards.ts'
+import { lineStatus } from './line.ts'
+import type { ShardContext } from './shard-context.ts'
+import { LineFailed, type Pace, ShardCopy } from './shard-copy.ts'
+import type { FailedLine } from './shard-lines.ts'
+
+/** Ms to wait after something went wrong: doubles up to the longest while nothing goes well. */
+const pauses = { first: 100, longest: 10_000 }
+/** Ms after which an ownership counts as one that went well. */
+const wentWell = 30_000
+/** Errors that waiting does not cure, when they concern the pipeline's own topics, group or transactional ids. */
+const hopeless = new Set([
+  'AUTHORIZATION_FAILED',
+  'AUTHENTICATION_FAILED',
+  'UNSUPPORTED_VERSION',
+  'CONFIG_INVALID',
+])
+
+/**
+ * A worker's part in one shard: takes it over, copies, and after anything that goes wrong takes it over again, as long as the group
+ * says that it has it. Nothing is remembered from one ownership to the next but what failed and how fast the target is.
+ */
+export class ShardRunner {
+  readonly shard: number
+  readonly #context: ShardContext
+  readonly #failed = new Map<string, FailedLine>()
+  readonly #pace: Pace
+  readonly #stop = new AbortController()
+  #copy: ShardCopy | undefined
+  #status: readonly PartitionStatus[] = []
+
+  constructor(context: ShardContext, shard: number) {
+    this.#context = context
+    this.shard = shard
+    this.#pace = { bytes: context.job.commitBytes }
+  }
+
+  /** Runs until stopped. Rejects with what must end the whole run. */
+  async run(): Promise<void> {
+    let pause = pauses.first
+    while (!this.#stopped) {
+      const began = this.#context.clock.monotonic()
+      try {
+        await this.#own()
+      } catch (error) {
+        if (this.#stopped && !isTidemarkError(error, 'SOURCE_CHANGED')) return
+        this.#judge(error)
+        if (this.#context.clock.monotonic() - began > wentWell) pause = pauses.first
+        await this.#sleep(pause / 2 + (Math.random() * pause) / 2)
+        pause = Math.min(pauses.longest, pause * 2)
+        await this.#whenConfirmed()
+      }
+    }
+  }
+
+  /** Finishes the open transaction, and ends. */
+  stop(): void {
+    this.#stop.abort()
+    this.#copy?.stop()
+  }
+
+  routesChanged(): void {
+    this.#copy?.routesChanged()
+  }
+
+  get partitions(): readonly PartitionStatus[] {
+    const copy = this.#copy
+    if (copy) {
+      const lines = [...copy.lines].map((line) => lineStatus(line, this.shard))
+      this.#status = [...lines, ...this.#failedPartitions()]
+    }
+    return this.#status
+  }
+
+  /** Partitions that cannot be copied for now, and are not open. */
+  #failedPartitions(): PartitionStatus[] {
+    const routes = this.#context.routes(this.shard)
+    return [...this.#failed].flatMap(([key, { error }]): PartitionStatus[] => {
+      const route = routes.get(key)
+      if (!route) return []
+      return [
+        {
+          topic: route.topic.source.name,
+          partition: route.partition,
+          targetTopic: route.topic.target,
+          shard: this.shard,
+          state: 'failed',
+          reason: error.message,
+          next: this.#context.control.positions.get(key)?.to ?? 0n,
+          sourceEnd: undefined,
+          delay: undefined,
+          records: 0,
+          bytes: 0,
+        },
+      ]
+    })
+  }
+
+  get #stopped(): boolean {
+    return this.#stop.signal.aborted
+  }
+
+  /** One ownership: fence, read the positions, copy. */
+  async #own(): Promise<void> {
+    const { job, target, control, telemetry } = this.#context
+    const id = transactionalIdOf(job.name, this.shard)
+    const transactional = { id, timeoutMs: job.transactionTimeout }
+    const identity = await target.initProducerId(job.exactlyOnce ? transactional : undefined)
+    await control.catchUp()
+    if (this.#stopped) return
+    const producer = new Producer(target, {
+      identity,
+      connections: 1,
+      memory: Math.max(4 << 20, job.memory >> 2),
+      ...(job.exactlyOnce && { transactional }),
+    })
+    const copy = new ShardCopy(this.#context, this.shard, producer, this.#failed, this.#pace)
+    this.#copy = copy
+    if (this.#stopped) copy.stop()
+    telemetry.log('info', 'a shard was taken over', { shard: this.shard })
+    try {
+      await copy.run()
+    } catch (error) {
+      this.#blame(copy, error)
+      throw error
+    } finally {
+      this.#status = this.partitions
+      this.#copy = undefined
+      await copy.close()
+    }
+  }
+
+  /** Notes which lines are to blame, so that the next ownership goes on without them for a while. */
+  #blame(copy: ShardCopy, error: unknown): void {
+    if (error instanceof LineFailed) copy.fail(error.key, error.cause)
+    else if (isTidemarkError(error) && !concernsTransaction(error) && error.code !== 'SOURCE_CHANGED') {
+      for (const line of copy.blamed(error)) {
+        copy.fail(`${line.route.topic.source.name}/${line.route.partition}`, error)
+        this.#context.targets.forget(line.target.name)
+      }
+    }
+  }
+
+  /** Tells what went wrong. Throws what must end the run. */
+  #judge(error: unknown): void {
+    const { telemetry, totals, job, controlTopic, mapTopic } = this.#context
+    totals.aborted++
+    telemetry.count('replicate_transactions', 1, { outcome: 'aborted' })
+    if (error instanceof LineFailed) return
+    if (!isTidemarkError(error) || error.code === 'INTERNAL' || error.code === 'SOURCE_CHANGED') throw error
+    const { topic } = error.details
+    const own = topic === undefined || topic === controlTopic.name || topic === mapTopic?.name
+    if (own && hopeless.has(error.code)) throw error
+    if (error.code === 'MAP_RECORD_INVALID' || (own && error.code === 'TOPIC_NOT_FOUND')) throw error
+    telemetry.count('replicate_errors', 1, { code: error.code })
+    telemetry.log(concernsTransaction(error) ? 'info' : 'warn', 'a shard is taken over anew', {
+      pipeline: job.name,
+      shard: this.shard,
+      error: error.message,
+    })
+  }
+
+  /** Until the group confirms that the shard is still this worker's: nobody else's is taken back. */
+  async #whenConfirmed(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        if (await this.#context.confirm()) return
+      } catch (error) {
+        if (!(error instanceof TidemarkError)) throw error
+      }
+      await this.#sleep(200)
+    }
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    await this.#context.clock.sleep(ms, this.#stop.signal).catch(() => {})
+  }
+}

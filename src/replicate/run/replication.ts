@@ -1,0 +1,176 @@
+import { type Clock, noTelemetry, RateLimit, systemClock, type Telemetry } from '../../base/index.ts'
+import { type Cluster, connectCluster, Fetcher, GroupMember } from '../../kafka/index.ts'
+import { ControlTable } from '../control/control-table.ts'
+import { openOwnTopic } from '../control/own-topics.ts'
+import { Intake } from '../copy/intake.ts'
+import type { OwnTopic, ShardContext } from '../copy/shard-context.ts'
+import { ShardRunner } from '../copy/shard-runner.ts'
+import type { InternalTopicChoice, ReplicateJob } from '../job.ts'
+import type { ReplicationReport, ReplicationStatus } from '../status.ts'
+import { Catalogue } from '../topics/catalogue.ts'
+import { TargetTopics } from '../topics/target-topics.ts'
+import { assignMembers, decodeAssignment, encodeMembership, workerProtocol } from '../workers/membership.ts'
+import { groupOf } from '../workers/shards.ts'
+import { hostWorkerName } from '../workers/worker-name.ts'
+import { refuseLoop } from './loop-check.ts'
+import { Shards } from './shards.ts'
+import { StatusBook } from './status-book.ts'
+
+export interface ReplicationContext {
+  /** Ends the run when it aborts: open transactions are committed, the group is left. */
+  readonly signal: AbortSignal
+  readonly telemetry?: Telemetry
+  readonly clock?: Clock
+}
+
+/** A worker of a pipeline. */
+export interface Replication {
+  /** Resolves when it has ended because it was told to; rejects with what ended it. */
+  readonly done: Promise<ReplicationReport>
+  status(): ReplicationStatus
+}
+
+/** Starts a worker: it runs until its signal aborts, or until something ends it that waiting does not cure. */
+export function startReplication(job: ReplicateJob, context: ReplicationContext): Replication {
+  const book = new StatusBook(job.name, (context.clock ?? systemClock).now())
+  return { done: run(job, context, book), status: () => book.status() }
+}
+
+async function run(
+  job: ReplicateJob,
+  { signal, telemetry = noTelemetry, clock = systemClock }: ReplicationContext,
+  book: StatusBook,
+): Promise<ReplicationReport> {
+  const began = clock.monotonic()
+  await using source = await connectCluster({ ...job.source }, { telemetry })
+  await using target = await connectCluster({ ...job.target }, { telemetry })
+  const controlTopic = await ownTopic(target, job.controlTopic, 'control', telemetry)
+  const mapTopic = job.mapTopic && (await ownTopic(target, job.mapTopic, 'map', telemetry))
+  const catalogue = new Catalogue(job, source, target, telemetry)
+  await catalogue.refresh(signal)
+  await refuseLoop(job, source, target, catalogue.topics, signal)
+
+  /** Ends everything beside the shards: they end first. */
+  const closing = new AbortController()
+  await using control = new ControlTable(target, {
+    topic: controlTopic.name,
+    pipeline: job.name,
+    cluster: source.clusterId,
+    signal: closing.signal,
+  })
+  const intake = new Intake(job.memory)
+  const options = { memory: job.memory, maxBytes: job.fetchMaxBytes, lasting: true }
+  const fetcher = new Fetcher(source, options, intake)
+  intake.attach(fetcher)
+  const targets = new TargetTopics(job, source, target, telemetry)
+  await using name = await hostWorkerName(job.name)
+  let member: GroupMember | undefined
+  const shardContext: ShardContext = {
+    job,
+    source,
+    target,
+    control,
+    controlTopic,
+    mapTopic,
+    targets,
+    intake,
+    limit: new RateLimit(job.rateLimitBytes, job.rateLimitRecords, clock),
+    clock,
+    telemetry,
+    totals: book.totals,
+    routes: (shard) => catalogue.routes(shard),
+    selects: (topic) => catalogue.selects(topic),
+    happened: (event) => book.happened(event),
+    confirm: async () => (await member?.confirm()) ?? false,
+  }
+  const shards = new Shards((shard) => new ShardRunner(shardContext, shard))
+  let generation = 0
+  member = new GroupMember(target, {
+    group: groupOf(job.name),
+    protocolType: workerProtocol.type,
+    protocol: workerProtocol.name,
+    instanceId: job.workerId ?? (name.lasting ? name.name : undefined),
+    sessionTimeout: job.sessionTimeout,
+    rebalanceTimeout: job.sessionTimeout,
+    metadata: () =>
+      encodeMembership({ worker: job.workerId ?? name.name, generation, owned: shards.assigned }),
+    assign: assignMembers,
+    assigned: (bytes) => {
+      const assignment = decodeAssignment(bytes)
+      generation = assignment.generation
+      book.workers = assignment.workers
+      telemetry.log('info', 'shards were assigned', {
+        shards: assignment.shards.join(', '),
+        workers: assignment.workers,
+      })
+      telemetry.gauge('replicate_shards', assignment.shards.length)
+      telemetry.gauge('replicate_workers', assignment.workers)
+      shards.assign(assignment.shards)
+      book.state = 'running'
+    },
+    expelled: (reason) => {
+      telemetry.log('warn', 'the group does not know this worker any more: its shards belong to others', {
+        error: reason.message,
+      })
+      shards.assign([])
+    },
+    troubled: (error) =>
+      telemetry.log('debug', 'the group of workers cannot be reached', { error: error.message }),
+  })
+  book.attach(job.workerId ?? name.name, shards, catalogue)
+
+  const fetching = fetcher.run(closing.signal)
+  const stopped = new Promise<'stopped'>((resolve) => {
+    if (signal.aborted) resolve('stopped')
+    signal.addEventListener('abort', () => resolve('stopped'), { once: true })
+  })
+  const membership = member.run(closing.signal)
+  const looking = lookAgain(job, catalogue, targets, shards, telemetry, clock, closing.signal)
+  for (const work of [fetching, membership, looking]) work.catch(() => {})
+  try {
+    await Promise.race([stopped, shards.failed, fetching, membership, looking])
+  } finally {
+    book.state = 'stopping'
+    await shards.stop()
+    await member.leave('the worker was stopped')
+    closing.abort()
+    await Promise.allSettled([fetching, membership, looking])
+    book.state = 'ended'
+  }
+  return { ...book.status(), interrupted: signal.aborted, durationMs: Math.round(clock.monotonic() - began) }
+}
+
+async function ownTopic(
+  target: Cluster,
+  choice: InternalTopicChoice,
+  kind: 'control' | 'map',
+  telemetry: Telemetry,
+): Promise<OwnTopic> {
+  const info = await openOwnTopic(target, choice, kind, telemetry)
+  const configs = (await target.topicConfigs([choice.name])).get(choice.name) ?? []
+  const limit = Number(configs.find((config) => config.name === 'max.message.bytes')?.value ?? 1 << 20)
+  return { name: info.name, id: info.id, partitions: info.partitions.length, limit }
+}
+
+/** Looks for topics, partitions and settings again and again. What fails in passing is told, and tried the next time. */
+async function lookAgain(
+  job: ReplicateJob,
+  catalogue: Catalogue,
+  targets: TargetTopics,
+  shards: Shards,
+  telemetry: Telemetry,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<never> {
+  for (;;) {
+    await clock.sleep(job.topicRefresh, signal)
+    try {
+      if (await catalogue.refresh(signal)) shards.routesChanged()
+      await targets.follow(shards.keptTopics(catalogue.topics))
+    } catch (error) {
+      signal.throwIfAborted()
+      const reason = error instanceof Error ? error.message : String(error)
+      telemetry.log('warn', 'topics could not be looked for', { error: reason })
+    }
+  }
+}
