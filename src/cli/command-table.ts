@@ -83,6 +83,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/failback.ts'),
   },
   {
+    name: 'mirror-positions',
+    summary: 'Read the positions of groups from the topics of MirrorMaker 2',
+    load: () => import('./commands/mirror-positions.ts'),
+  },
+  {
     name: 'config',
     summary: 'Check a configuration file, or print its JSON Schema',
     load: () => import('./commands/config.ts'),

@@ -27,6 +27,7 @@ export {
 export {
   type CheckedPipeline,
   checkPipeline,
+  checkPipelineFiles,
   loadPipeline,
   type MetricsChoice,
   type Pipeline,

@@ -42,6 +42,8 @@ export interface Pipeline {
   readonly name: string
   readonly source: ClusterOptions
   readonly target: ClusterOptions
+  /** The files say what is copied. */
+  readonly copies: boolean
   /** Only for `replicate`. */
   readonly replicate: ReplicateJob | undefined
   /** Only for `sync-offsets`. */
@@ -92,6 +94,13 @@ export function checkPipeline(options: PipelineOptions): CheckedPipeline {
   return { pipeline: deepFreeze(built), problems: [], error: undefined }
 }
 
+/** Checks files for all that they are for: the sync of groups, and the copy when they say what is copied. */
+export function checkPipelineFiles(files: readonly string[]): CheckedPipeline {
+  const sync = checkPipeline({ files, program: 'sync-offsets' })
+  if (sync.pipeline === undefined || !sync.pipeline.copies) return sync
+  return checkPipeline({ files, program: 'replicate' })
+}
+
 function build(
   section: PipelineSection,
   options: PipelineOptions,
@@ -138,6 +147,7 @@ function build(
     name: section.name,
     source: source.options,
     target: target.options,
+    copies: section.replication !== undefined,
     replicate,
     sync,
     metrics: metricsChoice(section, options, context),

@@ -65,10 +65,10 @@ const features = z
             toggle(),
             z.strictObject(
               {
-                partition: toggle().optional(),
-                offset: toggle().optional(),
-                topic: toggle().optional(),
-                pipeline: toggle().optional(),
+                partition: toggle().optional().describe('The partition, in a header.'),
+                offset: toggle().optional().describe('The offset, in a header.'),
+                topic: toggle().optional().describe('The topic, in a header.'),
+                pipeline: toggle().optional().describe('The name of the pipeline, in a header.'),
               },
               'expected enabled, disabled, or partition, offset, topic and pipeline with enabled or disabled',
             ),
@@ -280,7 +280,10 @@ const step = z.strictObject(
               [
                 text(),
                 z.strictObject(
-                  { prefix: text().optional(), suffix: text().optional() },
+                  {
+                  prefix: text().optional().describe('What goes before the name of the source topic.'),
+                  suffix: text().optional().describe('What goes behind it.'),
+                },
                   'expected prefix and suffix',
                 ),
               ],

@@ -12,9 +12,10 @@ export function define(command: Command, session: Session): void {
   addHandOverFlags(addPipelineFlags(command)).addHelpText(
     'after',
     `
-Stop the group's consumers on the target first. Then its positions there are translated back by the same offset map, set on the
-source, and proven record by record; from then on the group is kept in step again. Records that were written on the target
-since the fail-over are not on the source, and the report says where a group has read past them.
+Stop the group's consumers on the target first. Then its positions there are translated back by the same offset
+map, set on the source, and proven record by record; from then on the group is kept in step again. Records that
+were written on the target since the fail-over are not on the source, and the report says where a group has read
+past them.
 
 Example:
   kafka-backup failback --group orders -f k2k.yaml`,

@@ -18,9 +18,9 @@ export function define(command: Command, session: Session): void {
     .addHelpText(
       'after',
       `
-Stop the group's consumers on the source first. Then the group is taken out of the sync, its positions are set on the target for
-the last time, and for each of them the next record is read on both sides and compared: exit 0 says that they are the
-same, 5 that one differs. The positions before are saved as a snapshot.
+Stop the group's consumers on the source first. Then the group is taken out of the sync, its positions are set
+on the target for the last time, and for each of them the next record is read on both sides and compared: exit 0
+says that they are the same, 5 that one differs. The positions before are saved as a snapshot.
 
 Examples:
   kafka-backup failover --group orders -f k2k.yaml

@@ -21,9 +21,10 @@ export function define(command: Command, session: Session): void {
   addRunFlags(addListenFlag(addPipelineFlags(command))).addHelpText(
     'after',
     `
-Copies record batches as they are, each record once, and publishes where it went. Started again on another machine with the
-same files it shares the work: Kafka's own group protocol on the target gives each worker its part, and the part of one
-that died to the others. Runs until stopped: SIGTERM finishes the open transactions and exits 130.
+Copies record batches as they are, each record once, and publishes where it went. Started again on another
+machine with the same files it shares the work: Kafka's own group protocol on the target gives each worker its
+part, and the part of one that died to the others. Runs until stopped: SIGTERM finishes the open transactions
+and exits 130.
 
 Examples:
   kafka-backup replicate -f k2k.yaml

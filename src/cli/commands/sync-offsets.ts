@@ -22,10 +22,10 @@ export function define(command: Command, session: Session): void {
     .addHelpText(
       'after',
       `
-Every pollInterval the positions of the chosen groups are read on the source, translated by the offset map that the
-replication publishes, and committed on the target, so that each group goes on there with exactly its next record. Groups
-with members on the target, and positions that an application there has committed by itself, are left alone. Runs until
-stopped: SIGTERM finishes the round and exits 130.
+Every pollInterval the positions of the chosen groups are read on the source, translated by the offset map that
+the replication publishes, and committed on the target, so that each group goes on there with exactly its next
+record. Groups with members on the target, and positions that an application there has committed by itself, are
+left alone. Runs until stopped: SIGTERM finishes the round and exits 130.
 
 Examples:
   kafka-backup sync-offsets -f k2k.yaml
