@@ -65,6 +65,7 @@ export class GroupMember implements AsyncDisposable {
   #generation = -1
   #connection: BrokerConnection | undefined
   #beating: Promise<boolean> | undefined
+  #joining = false
   #wake: (() => void) | undefined
 
   constructor(cluster: Cluster, options: GroupMemberOptions) {
@@ -83,7 +84,9 @@ export class GroupMember implements AsyncDisposable {
     const ended = AbortSignal.any([signal, this.#closing.signal])
     while (!ended.aborted) {
       try {
+        this.#joining = true
         await this.#join(ended)
+        this.#joining = false
         while (!ended.aborted && (await this.#beat())) await this.#pause(ended)
       } catch (error) {
         if (ended.aborted) return
@@ -100,7 +103,8 @@ export class GroupMember implements AsyncDisposable {
    * not known any more: then another assignment comes. Rejects when nobody can be asked.
    */
   async confirm(): Promise<boolean> {
-    if (this.#generation < 0) return false
+    // The connection answers nothing else while it waits for the end of a rebalance.
+    if (this.#generation < 0 || this.#joining) return false
     const holds = await this.#beat()
     if (!holds) this.#wake?.()
     return holds

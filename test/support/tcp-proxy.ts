@@ -22,7 +22,11 @@ export interface TcpProxy extends AsyncDisposable {
 }
 
 /** A proxy on loopback in front of a server, which can be cut in the middle of whatever goes through it. */
-export async function startTcpProxy(target: { readonly port: number }): Promise<TcpProxy> {
+export async function startTcpProxy(target: {
+  readonly port: number
+  /** @default a free one */
+  readonly listenOn?: number
+}): Promise<TcpProxy> {
   const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>()
   const rules: ProxyRules = {}
   const counts = { cuts: 0, up: 0, down: 0 }
@@ -77,7 +81,7 @@ export async function startTcpProxy(target: { readonly port: number }): Promise<
       }
     })
   })
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => listener.listen(target.listenOn ?? 0, '127.0.0.1', resolve))
   const address = listener.address()
   if (address === null || typeof address === 'string') throw new Error('The proxy has no port')
   return {

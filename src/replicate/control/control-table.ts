@@ -23,6 +23,7 @@ export class ControlTable implements AsyncDisposable {
   readonly #reader: PositionReader
   readonly #next = new Map<number, bigint>()
   readonly #positions = new Map<string, PositionEntry>()
+  readonly #topics = new Set<string>()
   readonly #shards = new Set<number>()
   #reading: Promise<void> = Promise.resolve()
   #waiting: Promise<void> | undefined
@@ -51,6 +52,11 @@ export class ControlTable implements AsyncDisposable {
   /** Where the copy of a partition stood when the topic was last read. */
   position(topic: string, partition: number): PositionEntry | undefined {
     return this.#positions.get(routeKey(topic, partition))
+  }
+
+  /** Whether a partition of the topic has a position: then the topic was copied to. */
+  hasTopic(topic: string): boolean {
+    return this.#topics.has(topic)
   }
 
   /** All positions, by `routeKey`. */
@@ -103,6 +109,7 @@ export class ControlTable implements AsyncDisposable {
         return
       }
       const entry = decodePosition(value, place)
+      this.#topics.add(position.topic)
       const known = this.#positions.get(name)
       if (!known || entry.revision >= known.revision) this.#positions.set(name, entry)
       return

@@ -216,7 +216,10 @@ export class LineBook {
     if (publish === 'now' || (publish === 'later' && (many || this.#closed.length > 0))) {
       maps.push(...this.#closed, this.#entry(now))
     }
-    if (publish === 'never' || maps.length > 0) this.#forget()
+    if (publish === 'never' || maps.length > 0) {
+      this.#closed = []
+      this.#forget()
+    }
     this.#dirty = false
     const position = {
       ...this.#entry(now),
@@ -235,13 +238,12 @@ export class LineBook {
   #closeBranch(now: number): void {
     if (this.#published < this.#to || this.#events.length > 0) this.#closed.push(this.#entry(now))
     this.#forget()
-    this.#published = this.#to
     this.#branch++
     this.#dirty = true
   }
 
+  /** The map topic holds everything up to here. */
   #forget(): void {
-    if (this.#closed.length > 0) this.#closed = []
     for (const { runs } of this.#targets.values()) runs.clear()
     this.#events = []
     this.#published = this.#to

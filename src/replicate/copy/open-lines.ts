@@ -1,5 +1,4 @@
 import { isTidemarkError, TidemarkError } from '../../base/index.ts'
-import type { ListedOffset } from '../../kafka/index.ts'
 import type { RecordCursor, SlabPool } from '../../records/index.ts'
 import type { PositionEntry } from '../control/position-record.ts'
 import { type Route, routeKey } from '../topics/routes.ts'
@@ -45,9 +44,10 @@ export async function openLines(
   const failed = new Map<string, TidemarkError>()
   const prepared = await Promise.all(
     [...routes].map(async ([key, route]): Promise<Candidate[]> => {
-      const position = context.control.position(route.topic.source.name, route.partition)
+      const topic = route.topic.source.name
+      const position = context.control.position(topic, route.partition)
       try {
-        const target = await context.targets.ready(route.topic, position === undefined)
+        const target = await context.targets.ready(route.topic, !context.control.hasTopic(topic))
         return [{ key, route, target, position }]
       } catch (error) {
         if (!isTidemarkError(error) || options.signal.aborted) throw error
@@ -56,9 +56,10 @@ export async function openLines(
       }
     }),
   )
-  const candidates = prepared.flat()
-  const ends = await targetEnds(context, candidates, options.signal)
-  const starts = await sourceStarts(context, candidates, options)
+  const found = prepared.flat()
+  const ends = await targetEnds(context, found, failed, options.signal)
+  const starts = await sourceStarts(context, found, failed, options)
+  const candidates = found.filter(({ key }) => !failed.has(key))
   const lines: Line[] = []
   let duplicates = 0
   for (const candidate of candidates) {
@@ -88,9 +89,11 @@ function spreads({ job }: ShardContext, route: Route, target: TargetTopic): bool
   return job.partitioning === 'key' && target.partitions !== route.topic.source.partitions.length
 }
 
+/** By target topic and partition. What cannot be told of a topic fails those who want it. */
 async function targetEnds(
   context: ShardContext,
   candidates: readonly Candidate[],
+  failures: Map<string, TidemarkError>,
   signal: AbortSignal,
 ): Promise<Map<string, Map<number, bigint>>> {
   const places = new Map<string, { topic: string; partition: number; at: 'latest' }>()
@@ -102,12 +105,14 @@ async function targetEnds(
   }
   const ends = new Map<string, Map<number, bigint>>()
   if (places.size === 0) return ends
-  for (const { topic, partition, offset } of await context.target.listOffsets([...places.values()], {
-    signal,
-  })) {
+  const { done, failed } = await context.target.tryListOffsets([...places.values()], { signal })
+  for (const { topic, partition, offset } of done) {
     const own = ends.get(topic) ?? new Map<number, bigint>()
     ends.set(topic, own)
     own.set(partition, offset ?? 0n)
+  }
+  for (const { item, error } of failed) {
+    for (const { key, target } of candidates) if (target.name === item.topic) failures.set(key, known(error))
   }
   return ends
 }
@@ -116,6 +121,7 @@ async function targetEnds(
 async function sourceStarts(
   context: ShardContext,
   candidates: readonly Candidate[],
+  failures: Map<string, TidemarkError>,
   options: { readonly firstTime: boolean; readonly signal: AbortSignal },
 ): Promise<Map<string, bigint>> {
   const latest = options.firstTime && context.job.startAt === 'latest'
@@ -123,8 +129,15 @@ async function sourceStarts(
   if (fresh.length === 0) return new Map()
   const at = latest ? ('last-stable' as const) : ('earliest' as const)
   const asked = fresh.map(({ route }) => ({ topic: route.topic.source.name, partition: route.partition, at }))
-  const answers: readonly ListedOffset[] = await context.source.listOffsets(asked, { signal: options.signal })
-  return new Map(fresh.map(({ key }, i) => [key, answers[i]?.offset ?? 0n]))
+  const { done, failed } = await context.source.tryListOffsets(asked, { signal: options.signal })
+  for (const { item, error } of failed) failures.set(routeKey(item.topic, item.partition), known(error))
+  return new Map(done.map(({ topic, partition, offset }) => [routeKey(topic, partition), offset ?? 0n]))
+}
+
+/** The errors of a cluster have codes; anything else is a defect. */
+function known(error: Error): TidemarkError {
+  if (isTidemarkError(error)) return error
+  throw error
 }
 
 /** The target must be the topic that was copied to, and hold all of it. */

@@ -142,10 +142,14 @@ export class MapLine {
     return [...this.#maps.values()]
   }
 
-  /** The entry continues something that has not been read yet. */
+  /**
+   * The entry continues something that has not been read yet: what its branch has in the map topic already. Where it begins at the very
+   * start there is nothing of that kind.
+   */
   #isAhead(entry: MapEntry): boolean {
-    if (!this.#known) return entry.from > entry.start
-    return entry.topicId === this.topicId ? entry.from > this.#to : entry.from > entry.start
+    if (entry.from <= entry.start) return false
+    const sameStory = this.#known && entry.topicId === this.topicId && entry.branch === this.#branch
+    return !sameStory || entry.from > this.#to
   }
 
   #take(entry: MapEntry): void {

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { ChangeActions } from '../../src/replicate/index.ts'
+import { type ReplicateLab, startLab } from '../support/replicate-lab.ts'
+import { assertCopied, mapsOf, until, untilCopied } from '../support/replicated.ts'
+
+let lab: ReplicateLab
+
+before(async () => {
+  lab = await startLab()
+})
+
+after(async () => {
+  await lab?.[Symbol.asyncDispose]()
+})
+
+const go: ChangeActions = { gap: 'continue', truncated: 'continue', recreated: 'continue', lost: 'continue' }
+
+async function fill(topic: string, first: number, count: number): Promise<void> {
+  const producer = await lab.java.producer({ 'bootstrap.servers': lab.source.bootstrap })
+  await producer.fill({ topic, partitions: 1, first, count, size: 30 })
+  await producer.close()
+}
+
+async function keys(side: 'source' | 'target', topic: string): Promise<string[]> {
+  const records = await lab.java.read(lab[side].bootstrap, topic, 0)
+  return records.map(({ key }) => key?.toString() ?? '')
+}
+
+function numbered(from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, i) => `0-${from + i}`)
+}
+
+test('records that were deleted before they were copied are a gap with its bounds, and copying goes on behind it', async () => {
+  await lab.sourceAdmin.createTopic('gap-a', 1)
+  await fill('gap-a', 0, 20)
+  const job = lab.job('gap')
+  const first = lab.worker(job)
+  await untilCopied(lab, 'gap-a', 1)
+  await first.stop()
+  await fill('gap-a', 20, 20)
+  await lab.sourceAdmin.deleteRecords('gap-a', 0, 30n)
+  const second = lab.worker(job)
+  const status = await second.until(
+    'the gap is told',
+    ({ events, records }) => events.length > 0 && records === 10,
+  )
+  const [event] = status.events
+  assert.deepEqual(
+    [event?.type, event?.topic, Number(event?.from), Number(event?.to)],
+    ['gap', 'gap-a', 20, 30],
+  )
+  assert.ok(second.log.some(({ level, topic }) => level === 'warn' && topic === 'gap-a'))
+  assert.equal(await second.stop(), 0)
+  assert.deepEqual(await keys('target', 'gap-a'), [...numbered(0, 20), ...numbered(30, 40)])
+  const [map] = (await mapsOf(lab, job)).from('gap-a', 0)
+  assert.equal(map?.records, 30)
+  assert.equal(map?.find(25n)?.source, 30n)
+})
+
+test('a pipeline that is to stop at a gap ends, says so, and copies nothing beyond it', async () => {
+  await lab.sourceAdmin.createTopic('strict-a', 1)
+  await fill('strict-a', 0, 10)
+  const job = lab.job('strict', { onChange: { ...go, gap: 'stop' } })
+  const first = lab.worker(job)
+  await untilCopied(lab, 'strict-a', 1)
+  await first.stop()
+  await fill('strict-a', 10, 10)
+  await lab.sourceAdmin.deleteRecords('strict-a', 0, 15n)
+  const second = lab.worker(job)
+  assert.equal(await second.ended, 4)
+  assert.equal(second.log.at(-1)?.code, 'SOURCE_CHANGED')
+  assert.deepEqual(await keys('target', 'strict-a'), numbered(0, 10))
+  const third = lab.worker({ ...job, onChange: go })
+  await third.until('it goes on when it is told to', ({ records }) => records === 5)
+  assert.equal(await third.stop(), 0)
+  assert.deepEqual(await keys('target', 'strict-a'), [...numbered(0, 10), ...numbered(15, 20)])
+})
+
+test('a topic that was made anew is copied behind the old one, while running and over a restart', async () => {
+  await lab.sourceAdmin.createTopic('anew-a', 1)
+  await fill('anew-a', 0, 10)
+  const job = lab.job('anew')
+  const first = lab.worker(job)
+  await untilCopied(lab, 'anew-a', 1)
+  await lab.sourceAdmin.deleteTopic('anew-a')
+  await lab.sourceAdmin.createTopic('anew-a', 1)
+  await fill('anew-a', 100, 5)
+  await first.until('the new one is copied', ({ records }) => records === 15)
+  assert.ok(first.status?.events.some(({ type }) => type === 'recreated'))
+  assert.equal(await first.stop(), 0)
+  await lab.sourceAdmin.deleteTopic('anew-a')
+  await lab.sourceAdmin.createTopic('anew-a', 1)
+  await fill('anew-a', 200, 7)
+  const second = lab.worker(job)
+  await second.until('the third one is copied', ({ records }) => records === 7)
+  assert.ok(second.status?.events.some(({ type }) => type === 'recreated'))
+  assert.equal(await second.stop(), 0)
+  assert.deepEqual(await keys('target', 'anew-a'), [
+    ...numbered(0, 10),
+    ...numbered(100, 105),
+    ...numbered(200, 207),
+  ])
+  const [map] = (await mapsOf(lab, job)).from('anew-a', 0)
+  assert.equal(map?.records, 7)
+  const target = await lab.java.read(lab.target.bootstrap, 'anew-a', 0)
+  assert.equal(map?.find(0n)?.target, target[15]?.offset)
+})
+
+test('a partition that is held stays held over a restart, and the others go on', async () => {
+  await lab.sourceAdmin.createTopic('held-a', 1)
+  await lab.sourceAdmin.createTopic('held-b', 1)
+  await fill('held-a', 0, 5)
+  const job = lab.job('held', { onChange: { ...go, recreated: 'hold' } })
+  const first = lab.worker(job)
+  await untilCopied(lab, 'held-a', 1)
+  await first.stop()
+  await lab.sourceAdmin.deleteTopic('held-a')
+  await lab.sourceAdmin.createTopic('held-a', 1)
+  await fill('held-a', 100, 5)
+  await fill('held-b', 0, 5)
+  for (let start = 0; start < 2; start++) {
+    const worker = lab.worker(job)
+    await worker.until('it is held', ({ partitions }) =>
+      partitions.some(({ topic, state }) => topic === 'held-a' && state === 'held'),
+    )
+    await untilCopied(lab, 'held-b', 1)
+    assert.equal(await worker.stop(), 0)
+    assert.deepEqual(await keys('target', 'held-a'), numbered(0, 5))
+  }
+  const told = lab.worker({ ...job, onChange: go })
+  await told.until('it goes on when it is told to', ({ records }) => records === 5)
+  assert.equal(await told.stop(), 0)
+  await assertCopied(lab, 'held-b', 1)
+})
+
+test('a topic that is gone is told once, and goes on as a new one when it comes back', async () => {
+  await lab.sourceAdmin.createTopic('gone-a', 1)
+  await fill('gone-a', 0, 5)
+  const job = lab.job('gone')
+  const first = lab.worker(job)
+  await untilCopied(lab, 'gone-a', 1)
+  await first.stop()
+  await lab.sourceAdmin.deleteTopic('gone-a')
+  const second = lab.worker(job)
+  await second.until('it is told', ({ events }) => events.some(({ type }) => type === 'lost'))
+  assert.equal(await second.stop(), 0)
+  const third = lab.worker(job)
+  await third.until('it runs', ({ state }) => state === 'running')
+  await lab.sourceAdmin.createTopic('gone-a', 1)
+  await fill('gone-a', 100, 5)
+  await third.until('the new one is copied', ({ records }) => records === 5)
+  assert.equal(await third.stop(), 0)
+  assert.ok(third.status?.events.every(({ type }) => type !== 'lost'))
+  assert.deepEqual(await keys('target', 'gone-a'), [...numbered(0, 5), ...numbered(100, 105)])
+})
+
+test('a target topic that was deleted is not filled anew as if nothing had been', async () => {
+  await lab.sourceAdmin.createTopic('wiped-a', 1)
+  await fill('wiped-a', 0, 5)
+  const job = lab.job('wiped')
+  const first = lab.worker(job)
+  await untilCopied(lab, 'wiped-a', 1)
+  await first.stop()
+  await lab.targetAdmin.deleteTopic('wiped-a')
+  const second = lab.worker(job)
+  const status = await second.until('it fails', ({ partitions }) =>
+    partitions.some(({ state }) => state === 'failed'),
+  )
+  assert.match(status.partitions[0]?.reason ?? '', /was deleted/)
+  assert.equal(await second.stop(), 0)
+  await until('it is still not there', async () => !(await lab.targetAdmin.topics()).includes('wiped-a'))
+})
