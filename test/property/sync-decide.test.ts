@@ -32,6 +32,8 @@ type Step =
   | { readonly type: 'copy'; readonly offsets: number }
   /** The group commits on the source, somewhere up to its end. */
   | { readonly type: 'commit'; readonly share: number; readonly metadata: string }
+  /** The group is set back on the source. */
+  | { readonly type: 'rewind'; readonly share: number }
   /** The application on the target commits by itself. */
   | { readonly type: 'own'; readonly share: number }
   | { readonly type: 'sync'; readonly active: boolean }
@@ -62,6 +64,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('rewind' as const),
+      share: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
+  },
+  {
     weight: 6,
     arbitrary: fc.record({
       type: fc.constant('sync' as const),
@@ -84,6 +93,10 @@ class World {
   /** Whether the application on the target made the present commit. */
   ownNow = false
   remembered: RememberedCommit | undefined
+  /** Highest position that the group had on the source. */
+  highest = 0n
+  /** Every commit, and the source position that it was for. */
+  readonly commits: { readonly target: bigint; readonly position: bigint }[] = []
   readonly #builder = new MapBuilder({
     sourceTopic: 'orders',
     sourcePartition: 0,
@@ -165,6 +178,7 @@ class World {
       const old = before && { offset: before.offset, metadata: before.metadata ?? '' }
       this.remembered = { version: BigInt(this.copied), commits: old ? [now, old] : [now] }
     }
+    this.commits.push({ target: decision.target, position: this.position.offset })
     if (torn) return
     this.current = at(decision.target, decision.metadata)
     this.ownNow = false
@@ -173,7 +187,7 @@ class World {
 
 test('whatever happens, a commit leads to the same next record, never back, never over what is not ours', () => {
   fc.assert(
-    fc.property(fc.constantFrom(0, 3), fc.array(step, { maxLength: 120 }), (copyStart, steps) => {
+    fc.property(fc.constantFrom(0, 3), fc.array(step, { minLength: 10, maxLength: 120, size: 'max' }), (copyStart, steps) => {
       const world = new World(copyStart)
       for (const happens of steps) {
         switch (happens.type) {
@@ -187,8 +201,13 @@ test('whatever happens, a commit leads to the same next record, never back, neve
             const floor = Number(world.position?.offset ?? 0n)
             const offset = floor + Math.floor(happens.share * (world.source.length - floor + 0.99))
             world.position = at(offset, happens.metadata)
+            if (world.position.offset > world.highest) world.highest = world.position.offset
             break
           }
+          case 'rewind':
+            if (world.position === undefined) break
+            world.position = at(Math.floor(happens.share * Number(world.position.offset)))
+            break
           case 'own':
             world.current = at(Math.floor(happens.share * world.target.length), 'app')
             world.ownNow = true
@@ -207,7 +226,10 @@ test('whatever happens, a commit leads to the same next record, never back, neve
       // Left in peace, everything arrives.
       world.copy(1000)
       world.sync(false, false)
-      if (world.position !== undefined && !world.ownNow) {
+      for (const { target, position } of world.commits) {
+        assert.equal(world.nextOnTarget(target), world.nextOnSource(position), 'right also when all is copied')
+      }
+      if (world.position !== undefined && world.position.offset >= world.highest && !world.ownNow) {
         assert.equal(
           world.nextOnTarget(world.current?.offset ?? -1n),
           world.nextOnSource(world.position.offset),
