@@ -138,7 +138,8 @@ function build(
   const sync = options.program === 'sync-offsets' ? syncJob(section, context) : undefined
   if (sync !== undefined) ignoreTuning(source, target)
   if (replicate !== undefined && !section.features.validateControlTopicSettings) {
-    const message = 'has no effect on the copy: it never works with a control topic that would lose its positions'
+    const message =
+      'has no effect on the copy: it never works with a control topic that would lose its positions'
     notes.push({ key: 'features.validateControlTopicSettings', message })
   }
   source.noteRest()

@@ -70,7 +70,10 @@ test('two programs from one file: records, map, groups, metrics, readiness, and 
   assert.equal(await get(listen.sync, '/healthz'), 'ok\n')
 
   // Committed and aborted transactions: markers and holes, so that offsets part.
-  const producer = await java.producer({ 'bootstrap.servers': lab.source.bootstrap, 'transactional.id': 'shop' })
+  const producer = await java.producer({
+    'bootstrap.servers': lab.source.bootstrap,
+    'transactional.id': 'shop',
+  })
   const send = (...values: string[]) =>
     producer.send(...values.map((value) => ({ topic: 'shop-transactions', partition: 0, key: value, value })))
   for (const [end, values] of [
@@ -99,14 +102,21 @@ test('two programs from one file: records, map, groups, metrics, readiness, and 
     const at = await until(`${group} in step`, async () =>
       (await targetAdmin.positions(group)).find(({ topic }) => topic === 'dr-shop-transactions'),
     )
-    const [next] = await java.read(lab.target.bootstrap, 'dr-shop-transactions', 0, { from: at.offset, max: 1 })
+    const [next] = await java.read(lab.target.bootstrap, 'dr-shop-transactions', 0, {
+      from: at.offset,
+      max: 1,
+    })
     assert.equal(next?.value?.toString(), value, group)
   }
   const others = await until('both partitions of the plain topic', async () => {
     const found = (await targetAdmin.positions('app-middle')).filter(({ topic }) => topic === 'dr-shop-plain')
     return found.length === 2 ? found : undefined
   })
-  assert.equal(others.find(({ partition }) => partition === 1)?.offset, 0n, 'an empty partition has a position too')
+  assert.equal(
+    others.find(({ partition }) => partition === 1)?.offset,
+    0n,
+    'an empty partition has a position too',
+  )
   assert.deepEqual(await targetAdmin.positions('not-chosen'), [])
 
   const copied = await until('what was copied in the metrics', () => get(listen.replicate, '/metrics'))
@@ -118,7 +128,9 @@ test('two programs from one file: records, map, groups, metrics, readiness, and 
   assert.match(synced, /^k2k_offsetmapping_groups_in_step 5$/m)
   const sent = await until('metrics in their topic', async () => {
     const records = await java.read(lab.target.bootstrap, 'metrics', 0)
-    const values = records.map(({ value }) => JSON.parse(value?.toString() ?? '{}') as Record<string, unknown>)
+    const values = records.map(
+      ({ value }) => JSON.parse(value?.toString() ?? '{}') as Record<string, unknown>,
+    )
     const named = (name: string) => values.find((value) => value.name === name)
     const found = [named('k2k.replicate_records'), named('k2k.offsetmapping.groups_in_step')]
     return found.every((one) => one !== undefined) ? found : undefined
@@ -154,7 +166,10 @@ test('two programs from one file: records, map, groups, metrics, readiness, and 
   const before = (await targetAdmin.positions('app-later'))[0]?.offset
   await until('another round', async () => {
     const [at] = await targetAdmin.positions('app-start')
-    const [next] = await java.read(lab.target.bootstrap, 'dr-shop-transactions', 0, { from: at?.offset ?? 0n, max: 1 })
+    const [next] = await java.read(lab.target.bootstrap, 'dr-shop-transactions', 0, {
+      from: at?.offset ?? 0n,
+      max: 1,
+    })
     return next?.value?.toString() === 'a4' ? true : undefined
   })
   assert.equal((await targetAdmin.positions('app-later'))[0]?.offset, before, 'the handed-over group stays')

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { stringify } from 'yaml'
 import { runCli } from '../support/cli.ts'
-import { writeFile } from 'node:fs/promises'
 import { numbered, startSyncLab } from '../support/sync-lab.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 

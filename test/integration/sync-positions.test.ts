@@ -143,7 +143,12 @@ test('a source topic that was created again is not translated by the map of the 
   await topics(topic)
   await lab.fill('target', topic, numbered(10))
   await lab.fill('source', topic, numbered(10))
-  await lab.map({ topic, to: 10n, topicId: 'AAAAAAAAAAAAAAAAAAAAAA', runs: [{ source: 0n, target: 0n, count: 10 }] })
+  await lab.map({
+    topic,
+    to: 10n,
+    topicId: 'AAAAAAAAAAAAAAAAAAAAAA',
+    runs: [{ source: 0n, target: 0n, count: 10 }],
+  })
   await sourceAdmin.commit('renewed', topic, 0, 4n)
   const report = await lab.sync({ groups: ['renewed'] })
   assert.equal(report.last?.outcomes[0]?.decision.cause, 'source-recreated')
@@ -165,7 +170,14 @@ test("MirrorMaker 2's own client translates by our checkpoints", async () => {
   await Promise.all([sourceAdmin.createTopic(topic, 2), targetAdmin.createTopic(`dr.${topic}`, 2)])
   for (const partition of [0, 1]) {
     await lab.fill('target', `dr.${topic}`, numbered(30), partition)
-    await lab.map({ topic, partition, targetTopic: `dr.${topic}`, to: 25n, copyStart: 5n, runs: [{ source: 0n, target: 5n, count: 25 }] })
+    await lab.map({
+      topic,
+      partition,
+      targetTopic: `dr.${topic}`,
+      to: 25n,
+      copyStart: 5n,
+      runs: [{ source: 0n, target: 5n, count: 25 }],
+    })
   }
   await sourceAdmin.commit('mm2-group', topic, 0, 7n)
   await sourceAdmin.commit('mm2-group', topic, 1, 20n, 'kept')
@@ -179,8 +191,10 @@ test("MirrorMaker 2's own client translates by our checkpoints", async () => {
 })
 
 test('control topics that are missing or unfit end the program before any work', async () => {
-  const rejects = async (changes: Parameters<typeof lab.sync>[0], code: 'TOPIC_NOT_FOUND' | 'CONFIG_INVALID') =>
-    await assert.rejects(lab.sync(changes), (error) => isTidemarkError(error, code))
+  const rejects = async (
+    changes: Parameters<typeof lab.sync>[0],
+    code: 'TOPIC_NOT_FOUND' | 'CONFIG_INVALID',
+  ) => await assert.rejects(lab.sync(changes), (error) => isTidemarkError(error, code))
   await rejects({ mapTopic: { name: 'not-there', create: undefined } }, 'TOPIC_NOT_FOUND')
   const create = { partitions: 1, replicationFactor: 3, configs: {} }
   await rejects({ mapTopic: { name: 'too-many', create } }, 'CONFIG_INVALID')

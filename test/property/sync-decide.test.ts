@@ -187,55 +187,63 @@ class World {
 
 test('whatever happens, a commit leads to the same next record, never back, never over what is not ours', () => {
   fc.assert(
-    fc.property(fc.constantFrom(0, 3), fc.array(step, { minLength: 10, maxLength: 120, size: 'max' }), (copyStart, steps) => {
-      const world = new World(copyStart)
-      for (const happens of steps) {
-        switch (happens.type) {
-          case 'append':
-            world.source.push(happens.record)
-            break
-          case 'copy':
-            world.copy(happens.offsets)
-            break
-          case 'commit': {
-            const floor = Number(world.position?.offset ?? 0n)
-            const offset = floor + Math.floor(happens.share * (world.source.length - floor + 0.99))
-            world.position = at(offset, happens.metadata)
-            if (world.position.offset > world.highest) world.highest = world.position.offset
-            break
+    fc.property(
+      fc.constantFrom(0, 3),
+      fc.array(step, { minLength: 10, maxLength: 120, size: 'max' }),
+      (copyStart, steps) => {
+        const world = new World(copyStart)
+        for (const happens of steps) {
+          switch (happens.type) {
+            case 'append':
+              world.source.push(happens.record)
+              break
+            case 'copy':
+              world.copy(happens.offsets)
+              break
+            case 'commit': {
+              const floor = Number(world.position?.offset ?? 0n)
+              const offset = floor + Math.floor(happens.share * (world.source.length - floor + 0.99))
+              world.position = at(offset, happens.metadata)
+              if (world.position.offset > world.highest) world.highest = world.position.offset
+              break
+            }
+            case 'rewind':
+              if (world.position === undefined) break
+              world.position = at(Math.floor(happens.share * Number(world.position.offset)))
+              break
+            case 'own':
+              world.current = at(Math.floor(happens.share * world.target.length), 'app')
+              world.ownNow = true
+              break
+            case 'expire':
+              world.current = undefined
+              world.ownNow = false
+              break
+            case 'torn':
+              world.sync(false, true)
+              break
+            case 'sync':
+              world.sync(happens.active, false)
           }
-          case 'rewind':
-            if (world.position === undefined) break
-            world.position = at(Math.floor(happens.share * Number(world.position.offset)))
-            break
-          case 'own':
-            world.current = at(Math.floor(happens.share * world.target.length), 'app')
-            world.ownNow = true
-            break
-          case 'expire':
-            world.current = undefined
-            world.ownNow = false
-            break
-          case 'torn':
-            world.sync(false, true)
-            break
-          case 'sync':
-            world.sync(happens.active, false)
         }
-      }
-      // Left in peace, everything arrives.
-      world.copy(1000)
-      world.sync(false, false)
-      for (const { target, position } of world.commits) {
-        assert.equal(world.nextOnTarget(target), world.nextOnSource(position), 'right also when all is copied')
-      }
-      if (world.position !== undefined && world.position.offset >= world.highest && !world.ownNow) {
-        assert.equal(
-          world.nextOnTarget(world.current?.offset ?? -1n),
-          world.nextOnSource(world.position.offset),
-        )
-      }
-    }),
+        // Left in peace, everything arrives.
+        world.copy(1000)
+        world.sync(false, false)
+        for (const { target, position } of world.commits) {
+          assert.equal(
+            world.nextOnTarget(target),
+            world.nextOnSource(position),
+            'right also when all is copied',
+          )
+        }
+        if (world.position !== undefined && world.position.offset >= world.highest && !world.ownNow) {
+          assert.equal(
+            world.nextOnTarget(world.current?.offset ?? -1n),
+            world.nextOnSource(world.position.offset),
+          )
+        }
+      },
+    ),
     { numRuns: 400 },
   )
 })

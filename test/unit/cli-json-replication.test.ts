@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { failBackObject, failBackStatus, failBackText } from '../../src/cli/reports/fail-back-report.ts'
 import { failOverObject, failOverStatus, failOverText } from '../../src/cli/reports/fail-over-report.ts'
-import { checkpointsObject, checkpointsText, syncsObject, syncsText } from '../../src/cli/reports/mirror-report.ts'
+import {
+  checkpointsObject,
+  checkpointsText,
+  syncsObject,
+  syncsText,
+} from '../../src/cli/reports/mirror-report.ts'
 import { replicationObject, replicationText } from '../../src/cli/reports/replication-report.ts'
 import { surveyObject, surveyText } from '../../src/cli/reports/survey-report.ts'
 import { syncObject, syncStatus, syncText } from '../../src/cli/reports/sync-report.ts'

@@ -278,16 +278,20 @@ test('what does not fit together is told before any work', async () => {
   const base = pipeline.replace("'${env:string:DR_SERVERS}'", "'b:1'")
   const keysOf = async (text: string) => (await problemsOf([text], 'replicate')).map(({ key }) => key)
   assert.deepEqual(await keysOf(base.replace(/replication:[\s\S]*$/, '')), ['replication'])
-  assert.deepEqual(await keysOf(base.replace('topic: {prefix: dr-, suffix: .copy}', 'topic: all')), ['replication'])
+  assert.deepEqual(await keysOf(base.replace('topic: {prefix: dr-, suffix: .copy}', 'topic: all')), [
+    'replication',
+  ])
   assert.deepEqual(await keysOf(base.replace('read_committed', 'read_uncommitted')), [
     'source.kafka.consumer."isolation.level"',
   ])
-  assert.deepEqual(await keysOf(base.replace('bidirectionalReplication: disabled', 'bidirectionalReplication: enabled')), [
-    'features.headerReplication',
-  ])
-  assert.deepEqual(await keysOf(base.replace('source:\n', 'metrics: {server: {address: nowhere}}\nsource:\n')), [
-    'metrics.server.address',
-  ])
+  assert.deepEqual(
+    await keysOf(base.replace('bidirectionalReplication: disabled', 'bidirectionalReplication: enabled')),
+    ['features.headerReplication'],
+  )
+  assert.deepEqual(
+    await keysOf(base.replace('source:\n', 'metrics: {server: {address: nowhere}}\nsource:\n')),
+    ['metrics.server.address'],
+  )
   assert.deepEqual(await keysOf(base.replace('topic: "orders-.*"', 'topic: "orders-("')), ['replication[0]'])
 })
 

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isTidemarkError, noTelemetry } from '../../src/base/index.ts'
-import { Health, metricCatalogue, Metrics, startServer } from '../../src/server/index.ts'
+import { Health, Metrics, metricCatalogue, startServer } from '../../src/server/index.ts'
 
 const prefixes = {
   app: 'k2k.offsetmapping.',
@@ -19,7 +19,11 @@ async function served(parts: readonly string[] = ['copy']) {
   const server = await startServer({ host: '127.0.0.1', port: 0 }, { metrics, health })
   const get = async (path: string, method = 'GET') => {
     const response = await fetch(`http://127.0.0.1:${server.port}${path}`, { method })
-    return { status: response.status, type: response.headers.get('content-type'), text: await response.text() }
+    return {
+      status: response.status,
+      type: response.headers.get('content-type'),
+      text: await response.text(),
+    }
   }
   return { metrics, health, server, get }
 }
@@ -28,7 +32,10 @@ test('what the rooms count is scraped under the prefix of its part', async () =>
   const { metrics, server, get } = await served()
   await using _ = server
   const lines: string[] = []
-  const telemetry = metrics.over({ ...noTelemetry, log: (level, message) => lines.push(`${level} ${message}`) })
+  const telemetry = metrics.over({
+    ...noTelemetry,
+    log: (level, message) => lines.push(`${level} ${message}`),
+  })
   telemetry.count('positions_committed', 2, { cause: 'moved' })
   telemetry.count('positions_committed', 3, { cause: 'moved' })
   telemetry.gauge('groups_seen', 7)

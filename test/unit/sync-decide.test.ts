@@ -119,6 +119,10 @@ test('partitions that go into one lead to the first record that none of them has
   const decision = decide(two, target({ log }), rules)
   assert.equal(decision.target, 1050n)
   assert.equal(decision.action === 'commit' && decision.metadata, 'k2k_5')
-  const missing = decide([two[0] as MappedPosition, source(undefined, mapped(100n, 1, 500n, 100))], target({ log }), rules)
+  const missing = decide(
+    [two[0] as MappedPosition, source(undefined, mapped(100n, 1, 500n, 100))],
+    target({ log }),
+    rules,
+  )
   assert.equal(missing.target, 500n, 'a partition without a position is unread')
 })

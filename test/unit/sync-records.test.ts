@@ -25,10 +25,16 @@ test('what is remembered of a commit reads back, and a null value forgets it', (
 test('a group that was handed over reads back, and records of others are no matter', () => {
   const { key, value } = handOverRecord('dr', 'g', { since: 5, by: 'failover' })
   const handOver = { since: 5, by: 'failover' }
-  assert.deepEqual(decodeGroupRecord(key, value, 'here'), { type: 'group', pipeline: 'dr', group: 'g', handOver })
+  assert.deepEqual(decodeGroupRecord(key, value, 'here'), {
+    type: 'group',
+    pipeline: 'dr',
+    group: 'g',
+    handOver,
+  })
   assert.equal(decodeGroupRecord(Buffer.from('{"type":"position"}'), value, 'here'), undefined)
   assert.throws(
-    () => decodeGroupRecord(Buffer.from('{"type":"group","pipeline":"p","group":"g"}'), Buffer.from('{}'), 'it'),
+    () =>
+      decodeGroupRecord(Buffer.from('{"type":"group","pipeline":"p","group":"g"}'), Buffer.from('{}'), 'it'),
     (error) => isTidemarkError(error, 'MAP_RECORD_INVALID') && error.message.includes('it'),
   )
 })
@@ -61,7 +67,9 @@ test('the way back: what was translated comes home, and what lies behind the cop
   })
   builder.append(10n, 100n, 5)
   builder.append(20n, 106n, 5)
-  const back = new MapSet({ sourceCluster: 'c' }, [builder.seal({ sourceEnd: 26n, copyStart: 100n })]).invert('d')
+  const back = new MapSet({ sourceCluster: 'c' }, [builder.seal({ sourceEnd: 26n, copyStart: 100n })]).invert(
+    'd',
+  )
   const logs = new Map([['t', new Map([[0, { logStart: 0n, logEnd: 26n }]])]])
   const planned = (offset: bigint, metadata = '') =>
     planBack('g', [{ topic: 'dr-t', partition: 0, offset, leaderEpoch: -1, metadata }], back, logs, 'k2k_')[0]

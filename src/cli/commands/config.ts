@@ -28,7 +28,11 @@ Examples:
       .command('validate')
       .description('Check a configuration file: all mistakes at once, with line and column. Contacts nobody.')
       .option('-c, --config <file>', 'the file to check')
-      .option('--pipeline <file>', 'check a pipeline file instead; of several, as `replicate -f` does', collect),
+      .option(
+        '--pipeline <file>',
+        'check a pipeline file instead; of several, as `replicate -f` does',
+        collect,
+      ),
     ['text', 'json'],
   ).action(async (flags: ValidateFlags) => validate(flags, session))
   command

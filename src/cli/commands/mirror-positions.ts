@@ -61,7 +61,9 @@ async function run(flags: Flags, session: Session): Promise<void> {
   if (flags.output !== undefined) {
     const { offsetsToJson } = await import('../../offsets/index.ts')
     const bootstrap = cluster.options.bootstrap.join(',')
-    await writeTextFile(flags.output, [offsetsToJson(offsetsFile(checkpoints, bootstrap, session.clock.now()))])
+    await writeTextFile(flags.output, [
+      offsetsToJson(offsetsFile(checkpoints, bootstrap, session.clock.now())),
+    ])
   }
   await session.print(format, checkpointsObject(alias ?? '', checkpoints), () =>
     checkpointsText(alias ?? '', checkpoints),

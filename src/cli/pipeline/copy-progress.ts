@@ -23,7 +23,9 @@ export class CopyProgress {
       this.#seen.set(key, { bytes, records })
       // A shard that was taken over counts from nothing again.
       const fresh = bytes >= before.bytes && records >= before.records
-      const add = fresh ? { bytes: bytes - before.bytes, records: records - before.records } : { bytes, records }
+      const add = fresh
+        ? { bytes: bytes - before.bytes, records: records - before.records }
+        : { bytes, records }
       this.#progress.advance(topic, partition, add.bytes, add.records)
       if (sourceEnd !== undefined) {
         this.#progress.remaining(topic, partition, Math.max(0, Number(sourceEnd - next)))

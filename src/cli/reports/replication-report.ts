@@ -72,7 +72,10 @@ export function replicationText(report: ReplicationReport): string {
       ['Worker', report.worker],
       ['Time', durationText(report.durationMs)],
       ['Copied', `${countText(report.records)} records, ${bytesText(report.bytes)}`],
-      ['Transactions', `${countText(report.transactions.committed)} committed, ${countText(report.transactions.aborted)} aborted`],
+      [
+        'Transactions',
+        `${countText(report.transactions.committed)} committed, ${countText(report.transactions.aborted)} aborted`,
+      ],
       ...(report.duplicates > 0 ? ([['Possible duplicates', countText(report.duplicates)]] as const) : []),
       ...(report.returned > 0 ? ([['Not sent back', countText(report.returned)]] as const) : []),
     ]),

@@ -360,7 +360,9 @@ export class ShardCopy {
       const records = entryRecords(job.name, key, entries, now)
       positions.push(records.position)
       maps.push(...records.maps)
-      const published = entries.maps.flatMap(({ targets }) => targets).reduce((sum, { runs }) => sum + runs.length, 0)
+      const published = entries.maps
+        .flatMap(({ targets }) => targets)
+        .reduce((sum, { runs }) => sum + runs.length, 0)
       totals.mapRuns += published
       this.#context.telemetry.count('replicate_map_runs', published)
       return entries.maps.length > 0

@@ -34,7 +34,9 @@ export async function ensureTopic(
   if (kind !== undefined) await openOwnTopic(target, choice, kind, telemetry)
   else {
     const { partitions, replicationFactor, configs } = create
-    const made = await target.createTopics([{ name, partitions: partitions ?? 1, replicationFactor, configs }])
+    const made = await target.createTopics([
+      { name, partitions: partitions ?? 1, replicationFactor, configs },
+    ])
     for (const { error } of made.failed) if (!isTopicExists(error)) throw error
   }
   for (let look = 1; !(await isThere()); look++) {

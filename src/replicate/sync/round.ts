@@ -1,12 +1,12 @@
-import { Budget, type Clock, isTidemarkError, type Telemetry, TidemarkError } from '../../base/index.ts'
+import { type Clock, type Telemetry, TidemarkError } from '../../base/index.ts'
 import type { Cluster, GroupPositions, Position } from '../../kafka/index.ts'
 import type { CommitAges } from './commit-ages.ts'
+import { ageKey, commitAll, type Pending } from './commit-round.ts'
 import { decide, type GuardRules, type SyncDecision, type TargetSide } from './decide.ts'
-import { commitRecord } from './group-record.ts'
 import type { SyncJob } from './job.ts'
 import { type DoublyMapped, mappedTopics, PlaceIndex, type SyncPlace } from './places.ts'
 import { readTargetGroups, type SourceGroups, type TargetGroups } from './read-groups.ts'
-import type { OwnRecord, RecordWriter } from './record-writer.ts'
+import type { RecordWriter } from './record-writer.ts'
 import type { TargetMemory } from './target-memory.ts'
 
 /** What a round works with. */
@@ -50,15 +50,6 @@ export interface RoundReport {
   readonly mappings: number
 }
 
-interface Pending {
-  readonly group: string
-  readonly place: SyncPlace
-  readonly current: Position | undefined
-  readonly decision: SyncDecision
-}
-
-const commitsAtOnce = 16
-
 /**
  * One round: the positions on the source, the map as it is then, the target's side; a decision for each position; commits, a request for each
  * group. What has to be remembered is durable before the commit that it is about.
@@ -88,8 +79,8 @@ export async function syncRound(found: SourceGroups, parts: RoundParts): Promise
     .filter(({ group }) => !doubtful.has(group.group))
     .flatMap(({ group, places }) => decideGroup(group, places, side, parts))
   const outcomes = parts.dryRun
-    ? pending.map((one) => outcomeOf(one, undefined))
-    : await commitAll(pending, parts)
+    ? outcomesOf(pending, new Map())
+    : outcomesOf(pending, await commitAll(pending, parts))
   if (job.onMultipleMappings === 'fail' && !parts.dryRun) failForDouble(doublyMapped)
   if (job.onActiveGroup === 'fail' && !parts.dryRun) failForActive(outcomes)
   return {
@@ -140,74 +131,11 @@ function decideGroup(
   })
 }
 
-async function commitAll(
+function outcomesOf(
   pending: readonly Pending[],
-  parts: RoundParts,
-): Promise<readonly PositionOutcome[]> {
-  const { job, memory, writer, ages, clock, target } = parts
-  await writer.write(pending.flatMap((one) => toRemember(one, job.name)))
-  const slots = new Budget(commitsAtOnce)
-  const groups = [...Map.groupBy(pending, ({ group }) => group)]
-  const errors = new Map<Pending, TidemarkError>()
-  await Promise.all(
-    groups.map(([group, entries]) =>
-      slots.with(1, async () => {
-        const commits = entries.filter(({ decision }) => decision.action === 'commit')
-        if (commits.length === 0) return
-        if (parts.signal?.aborted) {
-          for (const entry of commits) errors.set(entry, notBegun(group))
-          return
-        }
-        for (const [entry, error] of await commitGroup(target, group, commits)) errors.set(entry, error)
-        for (const entry of commits) {
-          if (!errors.has(entry)) ages.committed(ageKey(group, entry.place), clock.now())
-        }
-      }),
-    ),
-  )
-  const done = pending.filter((one) => !errors.has(one))
-  await writer.write(
-    done.flatMap(({ group, place, decision }) => {
-      const { topic, partition } = place
-      const forgets = decision.action === 'commit' && !decision.remember
-      const known = memory.remembered(group, topic, partition) !== undefined
-      const key = { pipeline: job.name, group, topic, partition }
-      return forgets && known ? [commitRecord(key, undefined)] : []
-    }),
-  )
+  errors: ReadonlyMap<Pending, TidemarkError>,
+): readonly PositionOutcome[] {
   return pending.map((one) => outcomeOf(one, errors.get(one)))
-}
-
-/** What must be known of a commit without a guard in its metadata, before it is made. */
-function toRemember({ group, place, current, decision }: Pending, pipeline: string): readonly OwnRecord[] {
-  if (decision.action !== 'commit' || !decision.remember || decision.cause === 'aging') return []
-  const { topic, partition, version } = place
-  const next = { offset: decision.target, metadata: decision.metadata }
-  const before = current && { offset: current.offset, metadata: current.metadata ?? '' }
-  const key = { pipeline, group, topic, partition }
-  return [commitRecord(key, { version, commits: before ? [next, before] : [next] })]
-}
-
-async function commitGroup(
-  target: Cluster,
-  group: string,
-  entries: readonly Pending[],
-): Promise<readonly (readonly [Pending, TidemarkError])[]> {
-  const positions = entries.flatMap(({ place: { topic, partition }, decision }): Position[] =>
-    decision.action === 'commit'
-      ? [{ topic, partition, offset: decision.target, leaderEpoch: -1, metadata: decision.metadata }]
-      : [],
-  )
-  try {
-    const { failed } = await target.commitPositions(group, positions)
-    const byPlace = new Map(failed.map(({ item, error }) => [`${item.topic}/${item.partition}`, error]))
-    return entries.flatMap((entry) => {
-      const error = byPlace.get(`${entry.place.topic}/${entry.place.partition}`)
-      return error === undefined ? [] : [[entry, asTidemark(error, group)] as const]
-    })
-  } catch (error) {
-    return entries.map((entry) => [entry, asTidemark(error, group)] as const)
-  }
 }
 
 function outcomeOf(
@@ -257,23 +185,4 @@ function failForActive(outcomes: readonly PositionOutcome[]): void {
 /** A commit that was not made, or refused, because the group has members on the target. */
 export function isBarredByMembers({ decision, error }: PositionOutcome): boolean {
   return (decision.action === 'skip' && decision.cause === 'active') || error?.code === 'GROUP_ACTIVE'
-}
-
-function notBegun(group: string): TidemarkError {
-  return new TidemarkError('INTERRUPTED', `Interrupted before the positions of '${group}' were set`, {
-    details: { group },
-  })
-}
-
-function ageKey(group: string, { topic, partition }: SyncPlace): string {
-  return `${topic}/${partition} ${group}`
-}
-
-function asTidemark(error: unknown, group: string): TidemarkError {
-  if (isTidemarkError(error)) return error
-  const text = error instanceof Error ? error.message : String(error)
-  return new TidemarkError('BROKER_ERROR', `Consumer group '${group}': ${text}`, {
-    cause: error,
-    details: { group },
-  })
 }
