@@ -1,6 +1,7 @@
 import type { InternalTopicChoice, ReplicateJob, SyncJob, TopicRename } from '../replicate/index.ts'
 import { checkPatterns } from './backup-job.ts'
 import type { ConfigNote } from './ignored-keys.ts'
+import { javaPattern } from './java-pattern.ts'
 import type { JavaMeaning } from './java-properties.ts'
 import { TuningReader } from './java-tuning.ts'
 import type { PipelineSection } from './pipeline-schema.ts'
@@ -112,7 +113,7 @@ const stepHint = "for example [{source: {topic: 'orders-.*'}}, {sink: {topic: so
 
 /** A text is a regular expression, as in the original; a list holds names, globs and `~regex`. */
 function patterns(given: string | readonly string[], path: Path, problems: Problems): readonly string[] {
-  const all = typeof given === 'string' ? [`~${given}`] : given
+  const all = typeof given === 'string' ? [`~${javaPattern(given)}`] : given
   checkPatterns(all, path, problems)
   return all
 }

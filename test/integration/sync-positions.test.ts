@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { stringify } from 'yaml'
 import { isTidemarkError } from '../../src/base/index.ts'
+import { offsetsFromJson } from '../../src/offsets/index.ts'
+import { encodeCheckpoint } from '../../src/replicate/sync/mm2-records.ts'
+import { cli, runCli } from '../support/cli.ts'
 import { mirrorOffsets } from '../support/mirror-client.ts'
-import { keptTelemetry, numbered, startSyncLab } from '../support/sync-lab.ts'
+import { keptTelemetry, mapTopic, numbered, startSyncLab } from '../support/sync-lab.ts'
+import { tempFolder } from '../support/temp-folder.ts'
 
 const lab = await startSyncLab()
 after(() => lab[Symbol.asyncDispose]())
@@ -188,6 +195,70 @@ test("MirrorMaker 2's own client translates by our checkpoints", async () => {
     `dr.${topic}/0@14 `,
     `dr.${topic}/1@25 kept`,
   ])
+})
+
+test("positions are read from MirrorMaker 2's own topics, and written as kmap takes them", async () => {
+  const topic = 'moved-over'
+  await targetAdmin.createTopic('old.checkpoints.internal', 1, { 'cleanup.policy': 'compact' })
+  await targetAdmin.createTopic('mm2-offset-syncs.dr.internal', 1, { 'cleanup.policy': 'compact' })
+  const producer = await lab.java.producer({ 'bootstrap.servers': lab.target.bootstrap })
+  for (const offset of [3n, 8n]) {
+    const checkpoint = { group: 'mover', topic, partition: 0, upstreamOffset: 5n, offset, metadata: '' }
+    producer.send({ topic: 'old.checkpoints.internal', partition: 0, ...encodeCheckpoint(checkpoint) })
+  }
+  const key = Buffer.from(`000a${Buffer.from(topic).toString('hex')}00000000`, 'hex')
+  const value = Buffer.from('00000000000000050000000000000008', 'hex')
+  producer.send({ topic: 'mm2-offset-syncs.dr.internal', partition: 0, key, value })
+  await producer.flush()
+  await using folder = await tempFolder('mirror')
+  const at = ['--bootstrap-servers', lab.target.bootstrap, '-o', 'json']
+  const file = join(folder.path, 'positions.json')
+  const read = await cli(['mirror-positions', '--source-alias', 'old', '--output', file, ...at])
+  assert.deepEqual(JSON.parse(read), {
+    source_alias: 'old',
+    positions: [{ group: 'mover', topic, partition: 0, source_offset: 5, target_offset: 8, metadata: '' }],
+  })
+  const { file: saved } = offsetsFromJson(await readFile(file, 'utf8'), file)
+  assert.equal(saved.groups[0]?.topics.get(topic)?.[0]?.offset, 8n)
+  const syncs = await cli(['mirror-positions', '--offset-syncs', 'mm2-offset-syncs.dr.internal', ...at])
+  assert.deepEqual(JSON.parse(syncs).syncs, [{ topic, partition: 0, source_offset: 5, target_offset: 8 }])
+  const none = await runCli(['mirror-positions', '--source-alias', 'unknown', ...at])
+  assert.equal(none.status, 2)
+})
+
+test('captured positions are translated by the map in a topic', async () => {
+  const topic = 'captured'
+  await topics(topic)
+  await lab.fill('source', topic, numbered(10))
+  await lab.fill('target', topic, numbered(15))
+  await sourceAdmin.commit('captured-group', topic, 0, 4n)
+  await lab.map({ topic, to: 10n, copyStart: 5n, runs: [{ source: 0n, target: 5n, count: 10 }] })
+  await using folder = await tempFolder('captured')
+  const config = join(folder.path, 'backup.yaml')
+  await writeFile(
+    config,
+    stringify({
+      mode: 'backup',
+      backup_id: 'b',
+      source: { bootstrap_servers: [lab.source.bootstrap], topics: { include: [topic] } },
+      storage: { backend: 'filesystem', path: folder.path },
+      backup: { consumer_group_snapshot: true },
+    }),
+  )
+  await cli(['backup', '-c', config])
+  const args = ['-p', folder.path, '-b', 'b', '-g', 'captured-group', '--strategy', 'from-mapping']
+  const target = ['--bootstrap-servers', lab.target.bootstrap, '--mapping-topic', mapTopic]
+  await cli(['offset-reset', 'execute', ...args, ...target], { cwd: folder.path })
+  assert.equal(await offset('captured-group', topic), 9n)
+  const wrong = await runCli([
+    'offset-reset',
+    'plan',
+    ...args,
+    ...target.slice(0, 2),
+    '--mapping-topic',
+    'nowhere',
+  ])
+  assert.equal(wrong.status, 2)
 })
 
 test('control topics that are missing or unfit end the program before any work', async () => {

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse, stringify } from 'yaml'
-import { isTidemarkError } from '../../src/base/index.ts'
+import { isTidemarkError, nameFilter } from '../../src/base/index.ts'
 import { checkPipeline, loadPipeline, type PipelineProgram } from '../../src/config/index.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
@@ -275,7 +275,7 @@ target:
 })
 
 test('what does not fit together is told before any work', async () => {
-  const base = pipeline.replace("'${env:string:DR_SERVERS}'", "'b:1'")
+  const base = pipeline.replace(/'\$\{env:string:DR_SERVERS\}'/, "'b:1'")
   const keysOf = async (text: string) => (await problemsOf([text], 'replicate')).map(({ key }) => key)
   assert.deepEqual(await keysOf(base.replace(/replication:[\s\S]*$/, '')), ['replication'])
   assert.deepEqual(await keysOf(base.replace('topic: {prefix: dr-, suffix: .copy}', 'topic: all')), [
@@ -293,6 +293,18 @@ test('what does not fit together is told before any work', async () => {
     ['metrics.server.address'],
   )
   assert.deepEqual(await keysOf(base.replace('topic: "orders-.*"', 'topic: "orders-("')), ['replication[0]'])
+})
+
+test('regular expressions as Java users write them choose the same names', async () => {
+  const chosen = async (expression: string, name: string) => {
+    const { pipeline } = await load([mapping, stringify({ groups: { consumerGroups: expression } })])
+    return nameFilter(pipeline?.sync?.groups ?? [])(name)
+  }
+  assert.equal(await chosen('^my\\-app\\_[a\\-z]+$', 'my-app_-'), true)
+  assert.equal(await chosen('my-app', 'my-app-2'), false)
+  assert.equal(await chosen('(?i)MY-.*', 'my-app'), true)
+  assert.equal(await chosen('a\\.b', 'axb'), false)
+  assert.equal(await chosen('[\\w.]+', 'a.b'), true)
 })
 
 test('a variable that is not set, and a file that is not there, are errors with a code', async () => {
