@@ -19,11 +19,11 @@ export { type FailBackReport, failBack } from './fail-over/fail-back.ts'
 export {
   type FailOverReport,
   failOver,
-  failOverWithoutSource,
   type HandedPosition,
 } from './fail-over/fail-over.ts'
 export type { HandOverContext } from './fail-over/pair.ts'
 export type { Proof } from './fail-over/prove.ts'
+export { failOverWithoutSource } from './fail-over/source-lost.ts'
 export type * from './job.ts'
 export { replicateDefaults } from './job.ts'
 export type { MapEvent } from './map-topic/map-event.ts'

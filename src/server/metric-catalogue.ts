@@ -155,14 +155,14 @@ export const metricCatalogue: readonly MetricEntry[] = [
     kind: 'counter',
     component: 'target-consumer',
     labels: [],
-    help: 'Records of the mapping topic that were read.',
+    help: 'Records of the mapping topic and the control topic that were read.',
   },
   {
     name: 'mapping_bytes_read',
     kind: 'counter',
     component: 'target-consumer',
     labels: [],
-    help: 'Bytes of the mapping topic that were read.',
+    help: 'Bytes of the mapping topic and the control topic that were read.',
   },
   {
     name: 'errors',

@@ -1,15 +1,13 @@
 import { TidemarkError } from '../../base/index.ts'
-import { type Cluster, connectCluster } from '../../kafka/index.ts'
-import { saveSnapshot, takeSnapshot } from '../../offsets/index.ts'
+import type { Cluster } from '../../kafka/index.ts'
 import { CommitAges } from '../sync/commit-ages.ts'
 import { handOverRecord } from '../sync/group-record.ts'
-import { guardOf } from '../sync/guard.ts'
 import type { SyncJob } from '../sync/job.ts'
-import { RecordWriter } from '../sync/record-writer.ts'
 import { failForDouble, type PositionOutcome, type RoundReport, syncRound } from '../sync/round.ts'
 import { idlePositions } from './idle-group.ts'
-import { type HandOverContext, openMemory, type Pair, withPair } from './pair.ts'
+import { type HandOverContext, type Pair, withPair } from './pair.ts'
 import { type LogPlace, type Proof, proveNext } from './prove.ts'
+import { nothingMapped, saveTarget } from './save-target.ts'
 
 /** A position of the group after the fail-over. */
 export interface HandedPosition {
@@ -64,11 +62,13 @@ export async function failOver(
     const preview = await roundOf(found, job, pair, context, true)
     if (job.onMultipleMappings === 'fail') failForDouble(preview.doublyMapped)
     if (preview.outcomes.length === 0) throw nothingMapped(group, positions.positions.length)
-    const snapshotId = await snapshot(target, group, context)
+    const snapshotId = await saveTarget(target, group, context)
     const handOver = { since: clock.now(), by: 'failover' }
     await writer.write([handOverRecord(job.name, group, handOver)])
     let last: RoundReport
     try {
+      // A round of the sync that had begun before is over by then.
+      await clock.sleep(watch, signal)
       last = await lastSync(() => roundOf(found, job, pair, context, false), group, context)
     } catch (error) {
       await writer.write([handOverRecord(job.name, group, undefined)])
@@ -78,6 +78,7 @@ export async function failOver(
     const proven = await Promise.all(
       last.outcomes.map((outcome) => handed(outcome, preview, pair, context, deadline)),
     )
+    await readBack(target, group, proven, signal)
     return {
       group,
       sourceClusterId: source.clusterId,
@@ -89,39 +90,29 @@ export async function failOver(
   })
 }
 
-/**
- * The same when the source is lost: the group is taken out of the sync and stays where the last sync put it. Nothing can be proven; from which
- * position on the source each one was made is told where the commit says it.
- */
-export async function failOverWithoutSource(
-  job: SyncJob,
+/** Rejects with POSITION_NOT_KEPT when a position is not what it was set to. */
+async function readBack(
+  target: Cluster,
   group: string,
-  context: HandOverContext,
-): Promise<FailOverReport> {
-  const { signal, telemetry, clock, watch } = context
-  await using target = await connectCluster(job.target, { signal, telemetry })
-  await using memory = openMemory(job, target)
-  await using writer = new RecordWriter(target, job.controlTopic.name)
-  await memory.refresh(signal)
-  const { positions } = await idlePositions(target, group, { clock, watch, signal, side: 'target' })
-  const mapped = new Set(memory.table.lines.map(({ targetTopic }) => targetTopic))
-  const own = positions.filter(({ topic }) => mapped.has(topic))
-  if (own.length === 0) throw nothingMapped(group, positions.length)
-  const snapshotId = await snapshot(target, group, context)
-  await writer.write([handOverRecord(job.name, group, { since: clock.now(), by: 'failover --source-lost' })])
-  return {
-    group,
-    sourceClusterId: undefined,
-    targetClusterId: target.clusterId,
-    snapshotId,
-    sourceLost: true,
-    positions: own.map(({ topic, partition, offset, metadata }) => {
-      const from = guardOf(job.guardPrefix, metadata)?.from
-      const state = from === undefined ? 'own-commit' : 'last-synced'
-      const detail = from === undefined ? 'the commit does not say where it comes from' : ''
-      const sources = from === undefined ? [] : [from]
-      return { topic, partition, sources, before: offset, now: offset, state, detail, proof: undefined }
-    }),
+  positions: readonly HandedPosition[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { done, failed } = await target.fetchPositions([group], { signal })
+  for (const { error } of failed) throw error
+  const now = new Map(
+    done.flatMap((one) => one.positions.map((at) => [`${at.topic}/${at.partition}`, at.offset] as const)),
+  )
+  for (const { topic, partition, now: wanted, state } of positions) {
+    const found = now.get(`${topic}/${partition}`)
+    if (state !== 'in-step' || found === wanted) continue
+    throw new TidemarkError(
+      'POSITION_NOT_KEPT',
+      `The position of '${group}' in ${topic}/${partition} was set to ${wanted} but reads back as ${found ?? 'none'}`,
+      {
+        details: { group, topic, partition },
+        hint: 'Something else commits for the group: stop it, then run the command again.',
+      },
+    )
   }
 }
 
@@ -194,29 +185,4 @@ async function handed(
   const parts = { source: sourceReader, target: targetReader, keeps, clock, deadline, signal }
   const proof = await proveNext(sources, place, parts)
   return { ...base, now: decision.target, state: 'in-step', detail: '', proof }
-}
-
-async function snapshot(
-  target: Cluster,
-  group: string,
-  { snapshot: folder, clock, signal }: HandOverContext,
-): Promise<string | undefined> {
-  if (folder === 'none') return undefined
-  const description = `Before the fail-over of ${group}`
-  const { draft } = await takeSnapshot(target, { now: clock.now(), description, groups: [group], signal })
-  const { id } = await saveSnapshot(folder, draft, { signal })
-  return id
-}
-
-function nothingMapped(group: string, positions: number): TidemarkError {
-  return new TidemarkError(
-    'GROUP_NOT_FOUND',
-    positions === 0
-      ? `Consumer group '${group}' has no positions`
-      : `Consumer group '${group}' has no position in a topic that the map knows`,
-    {
-      details: { group },
-      hint: 'Check the name with `kafka-backup replicate status`, which lists the groups of the pipeline.',
-    },
-  )
 }

@@ -11,6 +11,7 @@ const named = 5
 export class RoundTeller {
   readonly #telemetry: Telemetry
   readonly #states = new Map<string, string>()
+  #doubly = new Set<string>()
 
   constructor(telemetry: Telemetry) {
     this.#telemetry = telemetry
@@ -34,10 +35,25 @@ export class RoundTeller {
     }
     this.#tellCommits(committed)
     this.#tellChanges(report.outcomes)
+    this.#tellDouble(report.doublyMapped)
     for (const { group, error } of report.unread) {
       telemetry.log('error', `The positions of '${group}' could not be read: ${error.message}`, codeOf(error))
     }
     return committed.length
+  }
+
+  /** Two pipelines that copy the same partition, each once. */
+  #tellDouble(found: RoundReport['doublyMapped']): void {
+    const now = new Set<string>()
+    for (const { topic, partition, pipelines } of found) {
+      const place = `${topic}/${partition}`
+      if (!now.has(place) && !this.#doubly.has(place)) {
+        const text = `${place} is copied by the pipelines ${pipelines.join(', ')}: the lower target offset counts`
+        this.#telemetry.log('warn', text, { code: 'MAPPING_CONFLICT' })
+      }
+      now.add(place)
+    }
+    this.#doubly = now
   }
 
   #tellCommits(committed: readonly PositionOutcome[]): void {

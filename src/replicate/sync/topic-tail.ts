@@ -46,7 +46,7 @@ export class TopicTail implements AsyncDisposable {
   records = 0
 
   /**
-   * Hands over what is new, partition by partition, each in order. Rejects with TOPIC_NOT_FOUND, with TARGET_CHANGED when the topic
+   * Hands over what is new, each partition in its order, all at once. Rejects with TOPIC_NOT_FOUND, with TARGET_CHANGED when the topic
    * is not the one that was read before, and with what the cluster answers.
    */
   async catchUp(take: (record: TailRecord) => void, options: CatchUpOptions): Promise<void> {
@@ -73,9 +73,11 @@ export class TopicTail implements AsyncDisposable {
       ),
     ])
     const startOf = new Map(starts.map(({ partition, offset }) => [partition, offset ?? 0n]))
-    for (const { partition, offset: end } of ends) {
-      await this.#read(partition, startOf.get(partition) ?? 0n, end ?? 0n, take, options)
-    }
+    await Promise.all(
+      ends.map(({ partition, offset: end }) =>
+        this.#read(partition, startOf.get(partition) ?? 0n, end ?? 0n, take, options),
+      ),
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
