@@ -14,21 +14,23 @@ import {
 
 const key = { pipeline: 'dr', group: 'a group', topic: 't', partition: 3 }
 
-test('what is remembered of a commit reads back, and a null value forgets it', () => {
+test('what is remembered of a commit reads back, and so does that it is forgotten', () => {
   const remembered = { version: 2n ** 60n, commits: [{ offset: 2n ** 61n, metadata: 'AQAB "x"' }] }
-  const record = commitRecord(key, remembered)
-  assert.deepEqual(decodeGroupRecord(record.key, record.value, 'here'), { type: 'commit', key, remembered })
-  const forgotten = decodeGroupRecord(commitRecord(key, undefined).key, null, 'here')
-  assert.deepEqual(forgotten, { type: 'commit', key, remembered: undefined })
+  for (const what of [remembered, undefined]) {
+    const record = commitRecord(key, what, 77)
+    const read = decodeGroupRecord(record.key, record.value, 'here')
+    assert.deepEqual(read, { type: 'commit', key, written: 77, remembered: what })
+  }
 })
 
 test('a group that was handed over reads back, and records of others are no matter', () => {
-  const { key, value } = handOverRecord('dr', 'g', { since: 5, by: 'failover' })
+  const { key, value } = handOverRecord('dr', 'g', { since: 5, by: 'failover' }, 6)
   const handOver = { since: 5, by: 'failover' }
   assert.deepEqual(decodeGroupRecord(key, value, 'here'), {
     type: 'group',
     pipeline: 'dr',
     group: 'g',
+    written: 6,
     handOver,
   })
   assert.equal(decodeGroupRecord(Buffer.from('{"type":"position"}'), value, 'here'), undefined)

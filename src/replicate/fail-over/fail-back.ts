@@ -67,7 +67,7 @@ export async function failBack(
     const proofs = await proveAll(plan.entries, pair, context)
     const { failed, refused, skipped } = applied.counts
     const resumed = failed + refused + skipped === 0
-    if (resumed) await resume(job, group, positions, pair)
+    if (resumed) await resume(job, group, positions, pair, clock.now())
     return {
       group,
       sourceClusterId: source.clusterId,
@@ -110,14 +110,15 @@ async function resume(
   group: string,
   positions: Awaited<ReturnType<typeof idlePositions>>['positions'],
   { memory, writer }: Pair,
+  now: number,
 ): Promise<void> {
   const mapped = new Map(memory.table.lines.map(({ targetTopic, revision }) => [targetTopic, revision]))
   const adopted = positions.flatMap(({ topic, partition, offset, metadata }) => {
     if (!mapped.has(topic)) return []
     const key = { pipeline: job.name, group, topic, partition }
-    return [commitRecord(key, { version: 0n, commits: [{ offset, metadata: metadata ?? '' }] })]
+    return [commitRecord(key, { version: 0n, commits: [{ offset, metadata: metadata ?? '' }] }, now)]
   })
-  await writer.write([...adopted, handOverRecord(job.name, group, undefined)])
+  await writer.write([...adopted, handOverRecord(job.name, group, undefined, now)])
 }
 
 function nothingCopied(group: string, positions: number): TidemarkError {

@@ -64,14 +64,14 @@ export async function failOver(
     if (preview.outcomes.length === 0) throw nothingMapped(group, positions.positions.length)
     const snapshotId = await saveTarget(target, group, context)
     const handOver = { since: clock.now(), by: 'failover' }
-    await writer.write([handOverRecord(job.name, group, handOver)])
+    await writer.write([handOverRecord(job.name, group, handOver, clock.now())])
     let last: RoundReport
     try {
       // A round of the sync that had begun before is over by then.
       await clock.sleep(watch, signal)
       last = await lastSync(() => roundOf(found, job, pair, context, false), group, context)
     } catch (error) {
-      await writer.write([handOverRecord(job.name, group, undefined)])
+      await writer.write([handOverRecord(job.name, group, undefined, clock.now())])
       throw error
     }
     const deadline = clock.monotonic() + context.patience

@@ -27,7 +27,9 @@ export async function failOverWithoutSource(
   const own = positions.filter(({ topic }) => mapped.has(topic))
   if (own.length === 0) throw nothingMapped(group, positions.length)
   const snapshotId = await saveTarget(target, group, context)
-  await writer.write([handOverRecord(job.name, group, { since: clock.now(), by: 'failover --source-lost' })])
+  await writer.write([
+    handOverRecord(job.name, group, { since: clock.now(), by: 'failover --source-lost' }, clock.now()),
+  ])
   return {
     group,
     sourceClusterId: undefined,

@@ -37,7 +37,7 @@ export async function commitAll(
   parts: CommitParts,
 ): Promise<ReadonlyMap<Pending, TidemarkError>> {
   const { job, memory, writer, ages, clock, target } = parts
-  await writer.write(pending.flatMap((one) => toRemember(one, job.name)))
+  await writer.write(pending.flatMap((one) => toRemember(one, job.name, clock.now())))
   const slots = new Budget(commitsAtOnce)
   const groups = [...Map.groupBy(pending, ({ group }) => group)]
   const errors = new Map<Pending, TidemarkError>()
@@ -64,20 +64,24 @@ export async function commitAll(
       const forgets = decision.action === 'commit' && !decision.remember
       const known = memory.remembered(group, topic, partition) !== undefined
       const key = { pipeline: job.name, group, topic, partition }
-      return forgets && known ? [commitRecord(key, undefined)] : []
+      return forgets && known ? [commitRecord(key, undefined, clock.now())] : []
     }),
   )
   return errors
 }
 
 /** What must be known of a commit without a guard in its metadata, before it is made. */
-function toRemember({ group, place, current, decision }: Pending, pipeline: string): readonly OwnRecord[] {
+function toRemember(
+  { group, place, current, decision }: Pending,
+  pipeline: string,
+  now: number,
+): readonly OwnRecord[] {
   if (decision.action !== 'commit' || !decision.remember || decision.cause === 'aging') return []
   const { topic, partition, version } = place
   const next = { offset: decision.target, metadata: decision.metadata }
   const before = current && { offset: current.offset, metadata: current.metadata ?? '' }
   const key = { pipeline, group, topic, partition }
-  return [commitRecord(key, { version, commits: before ? [next, before] : [next] })]
+  return [commitRecord(key, { version, commits: before ? [next, before] : [next] }, now)]
 }
 
 async function commitGroup(

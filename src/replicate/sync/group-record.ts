@@ -8,6 +8,9 @@ import type { OwnRecord } from './record-writer.ts'
  *
  * {"type":"commit","pipeline":…,"group":…,"topic":…,"partition":…}    a commit whose metadata is the application's
  * {"type":"group","pipeline":…,"group":…}                             a group that a fail-over took out of the sync
+ *
+ * Nothing is taken back by an empty value: each has the time at which it was written, and the newest of a key counts, so that
+ * partitions that are added to the topic do no harm.
  */
 
 const version = 1
@@ -33,6 +36,8 @@ export type GroupRecord =
   | {
       readonly type: 'commit'
       readonly key: CommitKey
+      /** Ms since the epoch. */
+      readonly written: number
       /** Undefined: forgotten. */
       readonly remembered: RememberedCommit | undefined
     }
@@ -40,32 +45,41 @@ export type GroupRecord =
       readonly type: 'group'
       readonly pipeline: string
       readonly group: string
+      /** Ms since the epoch. */
+      readonly written: number
       /** Undefined: kept in step again. */
       readonly handOver: HandOver | undefined
     }
 
-export function commitRecord(key: CommitKey, remembered: RememberedCommit | undefined): OwnRecord {
+export function commitRecord(
+  key: CommitKey,
+  remembered: RememberedCommit | undefined,
+  written: number,
+): OwnRecord {
   const { pipeline, group, topic, partition } = key
   return {
     key: json({ type: 'commit', pipeline, group, topic, partition }),
-    value:
-      remembered === undefined
-        ? null
-        : json({
-            version,
-            mapping: offsetToJson(remembered.version),
-            commits: remembered.commits.map(({ offset, metadata }) => ({
-              offset: offsetToJson(offset),
-              metadata,
-            })),
-          }),
+    value: json({
+      version,
+      written,
+      mapping: offsetToJson(remembered?.version ?? 0n),
+      commits: (remembered?.commits ?? []).map(({ offset, metadata }) => ({
+        offset: offsetToJson(offset),
+        metadata,
+      })),
+    }),
   }
 }
 
-export function handOverRecord(pipeline: string, group: string, handOver: HandOver | undefined): OwnRecord {
+export function handOverRecord(
+  pipeline: string,
+  group: string,
+  handOver: HandOver | undefined,
+  written: number,
+): OwnRecord {
   return {
     key: json({ type: 'group', pipeline, group }),
-    value: handOver === undefined ? null : json({ version, since: handOver.since, by: handOver.by }),
+    value: json({ version, written, ...(handOver && { since: handOver.since, by: handOver.by }) }),
   }
 }
 
@@ -79,25 +93,25 @@ export function decodeGroupRecord(
   return reading(place, () => {
     const key = JsonValue.parse(keyBytes.toString(), place)
     const type = key.at('type').textOr('')
-    if (type !== 'commit' && type !== 'group') return undefined
-    const value = valueBytes === null ? undefined : JsonValue.parse(valueBytes.toString(), place)
+    if ((type !== 'commit' && type !== 'group') || valueBytes === null) return undefined
+    const value = JsonValue.parse(valueBytes.toString(), place)
     const pipeline = key.at('pipeline').text()
     const group = key.at('group').text()
+    const written = value.at('written').count()
     if (type === 'group') {
-      const handOver = value && { since: value.at('since').count(), by: value.at('by').text() }
-      return { type, pipeline, group, handOver }
+      const since = value.at('since')
+      const handOver = since.present ? { since: since.count(), by: value.at('by').text() } : undefined
+      return { type, pipeline, group, written, handOver }
     }
-    const remembered = value && {
-      version: value.at('mapping').offset(),
-      commits: value
-        .at('commits')
-        .list()
-        .map((commit) => ({ offset: commit.at('offset').offset(), metadata: commit.at('metadata').text() })),
-    }
+    const commits = value
+      .at('commits')
+      .list()
+      .map((commit) => ({ offset: commit.at('offset').offset(), metadata: commit.at('metadata').text() }))
     return {
       type,
+      written,
       key: { pipeline, group, topic: key.at('topic').text(), partition: key.at('partition').count() },
-      remembered,
+      remembered: commits.length === 0 ? undefined : { version: value.at('mapping').offset(), commits },
     }
   })
 }

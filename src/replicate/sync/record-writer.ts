@@ -5,8 +5,7 @@ import { encodeBatches, partitionForKey } from '../../records/index.ts'
 /** A record of one of our own small topics. */
 export interface OwnRecord {
   readonly key: Buffer
-  /** Null removes the key from a compacted topic. */
-  readonly value: Buffer | null
+  readonly value: Buffer
 }
 
 const maxBytes = 512 << 10

@@ -29,6 +29,8 @@ export class TargetMemory implements AsyncDisposable {
   readonly #control: TopicTail
   readonly #remembered = new Map<string, RememberedCommit>()
   readonly #handedOver = new Map<string, HandOver>()
+  /** When what is known of a key was written. */
+  readonly #written = new Map<string, number>()
   #loaded = false
 
   constructor(cluster: Cluster, options: MemoryOptions) {
@@ -91,20 +93,28 @@ export class TargetMemory implements AsyncDisposable {
     }
     const record = decodeGroupRecord(key, value, place)
     if (record === undefined) return
-    if (record.type === 'group') {
-      if (record.pipeline !== this.#options.pipeline) return
-      if (record.handOver === undefined) this.#handedOver.delete(record.group)
-      else this.#handedOver.set(record.group, record.handOver)
-    } else if (record.key.pipeline === this.#options.pipeline) {
-      this.#remember(record.key, record.remembered)
-    }
+    const own = record.type === 'group' ? record : record.key
+    if (own.pipeline !== this.#options.pipeline || !this.#isNewer(key, record.written)) return
+    if (record.type === 'commit') set(this.#remembered, commitName(record.key), record.remembered)
+    else set(this.#handedOver, record.group, record.handOver)
   }
 
-  #remember({ group, topic, partition }: CommitKey, remembered: RememberedCommit | undefined): void {
-    const key = name(group, topic, partition)
-    if (remembered === undefined) this.#remembered.delete(key)
-    else this.#remembered.set(key, remembered)
+  /** Whether nothing newer is known of the key; remembers that this is. */
+  #isNewer(key: Buffer, written: number): boolean {
+    const name = key.toString()
+    if ((this.#written.get(name) ?? 0) > written) return false
+    this.#written.set(name, written)
+    return true
   }
+}
+
+function set<Value>(map: Map<string, Value>, key: string, value: Value | undefined): void {
+  if (value === undefined) map.delete(key)
+  else map.set(key, value)
+}
+
+function commitName({ group, topic, partition }: CommitKey): string {
+  return name(group, topic, partition)
 }
 
 /** Neither topics nor partitions hold a blank; a group may, and comes last. */
