@@ -1,4 +1,4 @@
-import { TidemarkError } from '../../base/index.ts'
+import { systemClock, TidemarkError } from '../../base/index.ts'
 import { type Cluster, PositionReader } from '../../kafka/index.ts'
 import { routeKey } from '../topics/routes.ts'
 import { decodePosition, decodePositionKey, type PositionEntry } from './position-record.ts'
@@ -75,7 +75,12 @@ export class ControlTable implements AsyncDisposable {
 
   async #read(): Promise<void> {
     const { topic, signal } = this.#options
-    const [info] = await this.#cluster.topics([topic], { signal })
+    let [info] = await this.#cluster.topics([topic], { signal })
+    // A broker may not know yet what was made a moment ago.
+    for (let looks = 0; !info && looks < 20; looks++) {
+      await systemClock.sleep(500, signal)
+      info = (await this.#cluster.topics([topic], { signal }))[0]
+    }
     if (!info) {
       throw new TidemarkError(
         'TOPIC_NOT_FOUND',

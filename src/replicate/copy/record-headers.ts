@@ -28,6 +28,11 @@ export function editsHeaders(
   return !job.replicateHeaders || job.bidirectional || Object.values(job.tracing).includes(true)
 }
 
+/** Whether it is usual for this job that batches are built anew. */
+export function recodesAll(job: ReplicateJob): boolean {
+  return editsHeaders(job) || job.partitioning === 'key'
+}
+
 export interface HeaderPlan {
   readonly replicate: boolean
   readonly tracing: TracingHeaders

@@ -140,7 +140,8 @@ export class ShardCopy {
     if (!this.#routesChanged && now < this.#lookAt) return
     this.#routesChanged = false
     this.#lookAt = now + idleLook
-    this.#stopError ??= await this.#lines.sync(this.#ending.signal)
+    const stop = await this.#lines.sync(this.#ending.signal)
+    this.#stopError ??= stop
     if (this.#lines.duplicates > 0 && !this.#context.job.exactlyOnce) this.#countDuplicates()
     this.#lines.duplicates = 0
   }
@@ -211,12 +212,11 @@ export class ShardCopy {
         await this.#enlist()
       }
       const taken = await this.#fill(opened)
-      await Promise.all([...this.#used].map((way) => way.flush()))
-      this.#used.clear()
+      await this.#landed()
       const written = await this.#write()
       this.#committedAt = clock.monotonic()
       if (job.exactlyOnce) await this.#producer.commit()
-      else await Promise.all([...this.#used].map((way) => way.flush()))
+      else await this.#landed()
       this.#used.clear()
       this.#settle(written)
       totals.committed++
@@ -231,6 +231,12 @@ export class ShardCopy {
         if (took > job.transactionTimeout / 2) this.#pace.bytes = Math.max(leastBytes, this.#pace.bytes >> 2)
       }
     }
+  }
+
+  /** Resolves when all that was sent is in the target's logs. */
+  async #landed(): Promise<void> {
+    await Promise.all([...this.#used].map((way) => way.flush()))
+    this.#used.clear()
   }
 
   /** Brokers abort what takes too long: a target that is slow, or slowed down, gets less at a time. */
@@ -282,7 +288,13 @@ export class ShardCopy {
     const item = line.queue.shift()
     if (!item) return
     if ('release' in item) await this.#takeBatches(line, item, sum)
-    else this.#stopError ??= this.#lines.follow(line, await takeEvent(this.#context, line, item))
+    else {
+      // What was sent before the event belongs to what was before it.
+      await this.#landed()
+      const consequence = await takeEvent(this.#context, line, item)
+      const stop = this.#lines.follow(line, consequence)
+      this.#stopError ??= stop
+    }
   }
 
   async #takeBatches(

@@ -76,12 +76,15 @@ export class ShardLines {
       this.#seen.add(key)
       this.failed.delete(key)
       this.lines.set(key, line)
-      stop ??= await this.#begin(line)
+      const reason = await this.#begin(line)
+      stop ??= reason
     }
     for (const [key, line] of this.lines) {
       const route = routes.get(key)
-      if (line.state === 'lost' && route) stop ??= await this.#comeBack(line, route.topic.source.id)
-      else if (line.state === 'failed' && line.retryAt <= now) this.#fetch(line)
+      if (line.state === 'lost' && route) {
+        const reason = await this.#comeBack(line, route.topic.source.id)
+        stop ??= reason
+      } else if (line.state === 'failed' && line.retryAt <= now) this.#fetch(line)
     }
     this.#noteOrphans(routes)
     return stop

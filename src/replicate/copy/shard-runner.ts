@@ -1,8 +1,10 @@
 import { isTidemarkError, TidemarkError } from '../../base/index.ts'
 import { concernsTransaction, Producer } from '../../kafka/index.ts'
+import type { ReplicateJob } from '../job.ts'
 import type { PartitionStatus } from '../status.ts'
-import { transactionalIdOf } from '../workers/shards.ts'
+import { SHARDS, transactionalIdOf } from '../workers/shards.ts'
 import { lineStatus } from './line.ts'
+import { recodesAll } from './record-headers.ts'
 import type { ShardContext } from './shard-context.ts'
 import { LineFailed, type Pace, ShardCopy } from './shard-copy.ts'
 import type { FailedLine } from './shard-lines.ts'
@@ -11,6 +13,8 @@ import type { FailedLine } from './shard-lines.ts'
 const pauses = { first: 100, longest: 10_000 }
 /** Ms after which an ownership counts as one that went well. */
 const wentWell = 30_000
+/** Ms that a stopped shard has for finishing its transaction. */
+const stopPatience = 10_000
 /** Errors that waiting does not cure, when they concern the pipeline's own topics, group or transactional ids. */
 const hopeless = new Set([
   'AUTHORIZATION_FAILED',
@@ -18,6 +22,12 @@ const hopeless = new Set([
   'UNSUPPORTED_VERSION',
   'CONFIG_INVALID',
 ])
+
+/** Bytes that a shard may have sent without an answer. Raw batches lie in the fetcher's memory, others in memory of their own. */
+function sendMemory(job: ReplicateJob): number {
+  const share = job.memory / SHARDS
+  return Math.max(1 << 20, recodesAll(job) ? share / 4 : share)
+}
 
 /**
  * A worker's part in one shard: takes it over, copies, and after anything that goes wrong takes it over again, as long as the group
@@ -29,6 +39,7 @@ export class ShardRunner {
   readonly #failed = new Map<string, FailedLine>()
   readonly #pace: Pace
   readonly #stop = new AbortController()
+  readonly #whenStopped = Promise.withResolvers<undefined>()
   #copy: ShardCopy | undefined
   #status: readonly PartitionStatus[] = []
 
@@ -58,8 +69,15 @@ export class ShardRunner {
 
   /** Finishes the open transaction, and ends. */
   stop(): void {
+    if (this.#stopped) return
     this.#stop.abort()
-    this.#copy?.stop()
+    this.#whenStopped.resolve(undefined)
+    const copy = this.#copy
+    if (!copy) return
+    copy.stop()
+    // Where the target does not answer there is nothing to be finished: whoever comes next copies it again.
+    const patience = setTimeout(() => copy.close().catch(() => {}), stopPatience)
+    patience.unref()
   }
 
   routesChanged(): void {
@@ -108,13 +126,13 @@ export class ShardRunner {
     const { job, target, control, telemetry } = this.#context
     const id = transactionalIdOf(job.name, this.shard)
     const transactional = { id, timeoutMs: job.transactionTimeout }
-    const identity = await target.initProducerId(job.exactlyOnce ? transactional : undefined)
-    await control.catchUp()
-    if (this.#stopped) return
+    const identity = await this.#orStopped(target.initProducerId(job.exactlyOnce ? transactional : undefined))
+    if (identity) await this.#orStopped(control.catchUp())
+    if (!identity || this.#stopped) return
     const producer = new Producer(target, {
       identity,
       connections: 1,
-      memory: Math.max(4 << 20, job.memory >> 2),
+      memory: sendMemory(job),
       ...(job.exactlyOnce && { transactional }),
     })
     const copy = new ShardCopy(this.#context, this.shard, producer, this.#failed, this.#pace)
@@ -173,6 +191,12 @@ export class ShardRunner {
       }
       await this.#sleep(200)
     }
+  }
+
+  /** Waits for something that need not be waited for when the runner is stopped. */
+  async #orStopped<T>(work: Promise<T>): Promise<T | undefined> {
+    work.catch(() => {})
+    return await Promise.race([work, this.#whenStopped.promise])
   }
 
   async #sleep(ms: number): Promise<void> {

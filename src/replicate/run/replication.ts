@@ -3,6 +3,7 @@ import { type Cluster, connectCluster, Fetcher, GroupMember } from '../../kafka/
 import { ControlTable } from '../control/control-table.ts'
 import { openOwnTopic } from '../control/own-topics.ts'
 import { Intake } from '../copy/intake.ts'
+import { recodesAll } from '../copy/record-headers.ts'
 import type { OwnTopic, ShardContext } from '../copy/shard-context.ts'
 import { ShardRunner } from '../copy/shard-runner.ts'
 import type { InternalTopicChoice, ReplicateJob } from '../job.ts'
@@ -59,7 +60,8 @@ async function run(
     signal: closing.signal,
   })
   const intake = new Intake(job.memory)
-  const options = { memory: job.memory, maxBytes: job.fetchMaxBytes, lasting: true }
+  const memory = recodesAll(job) ? Math.floor((job.memory * 3) / 4) : job.memory
+  const options = { memory, maxBytes: job.fetchMaxBytes, lasting: true }
   const fetcher = new Fetcher(source, options, intake)
   intake.attach(fetcher)
   const targets = new TargetTopics(job, source, target, telemetry)
