@@ -34,6 +34,7 @@ export {
   dropAborted,
 } from './aborted.ts'
 export * as header from './batch-header.ts'
+export { BatchJoiner } from './batch-joiner.ts'
 export { checkCrcs, crcMatches } from './checksum.ts'
 export { type CodecName, codecName, compress, decompress } from './codecs.ts'
 export { type ControlRecord, readControlRecord } from './control-record.ts'

@@ -69,6 +69,11 @@ export class OutputPartition {
     this.#ahead = this.#known + this.#found.reduce((sum, { count }) => sum + count, 0)
   }
 
+  /** No rate is kept to. */
+  get unlimited(): boolean {
+    return this.#options.limit.unlimited
+  }
+
   /** How many records at the front of the stream must not be sent: they have landed. */
   get ahead(): number {
     return this.#ahead
