@@ -15,6 +15,7 @@
  *     for at of batches(buffer, start, end):
  *       reason = needsRecode(buffer, at)
  *       none:     rewriteForProduce(buffer, at, stamp)             in place, records untouched
+ *       none, small, not compressed:  BatchJoiner → rewriteForProduce
  *       control:  left out
  *       else:     encodeBatches(decodeBatch(buffer, at), …) → rewriteForProduce
  *

@@ -134,7 +134,7 @@ export class CopyPhase {
       identity,
       ...(transactional && { transactional }),
       settleMs: job.settleMs,
-      memory: Math.max(4 << 20, Math.floor(job.memory * 0.4)),
+      memory: Math.max(4 << 20, Math.floor(job.memory * 0.2)),
     })
     const pump = transactional && new TransactionPump(producer, clock)
     const cut = setTimeoutOnAbort(this.#phase.signal, SETTLING_TIME, () => void producer.close())
