@@ -97,7 +97,8 @@ function take(chunk: Buffer, target: Buffer, at: number, receiver: Receiver | un
  * would set off a whole collection for every twenty megabytes.
  */
 function free({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && byteLength > smallest) buffer.transfer(0)
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && byteLength > smallest)
+    buffer.transfer(0)
 }
 
 function cutShort(have: number, wanted: number): Error {

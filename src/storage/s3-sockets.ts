@@ -10,9 +10,7 @@ const pieceSize = 256 * 1024
 const receivers = new WeakMap<object, Receiver>()
 
 /** Agents whose sockets can receive the body of an answer where its reader wants it; see {@link Receiver}. */
-export function receivingAgents(options: {
-  readonly maxSockets: number
-}): readonly [HttpAgent, HttpsAgent] {
+export function receivingAgents(options: { readonly maxSockets: number }): readonly [HttpAgent, HttpsAgent] {
   const all = { keepAlive: true, scheduling: 'lifo', ...options } as const
   return [receiving(new HttpAgent(all)), receiving(new HttpsAgent(all))]
 }
