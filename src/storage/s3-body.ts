@@ -88,7 +88,7 @@ function take(chunk: Buffer, target: Buffer, at: number, receiver: Receiver | un
   const { length } = chunk
   if (at + length > target.length) throw new Error('the server sent more than it had announced')
   if (receiver?.holds(at, length) !== true) chunk.copy(target, at)
-  free(chunk)
+  if (receiver) free(chunk)
   return at + length
 }
 
