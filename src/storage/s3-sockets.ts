@@ -83,8 +83,10 @@ export class Receiver {
     const placed = this.#placed
     if (placed === undefined) return false
     this.#placed = undefined
-    if (placed.from !== from || placed.length !== length) throw new Error('bytes of the body are missing')
-    return true
+    if (placed.from === from && placed.length === length) return true
+    const error = new Error(`${length} bytes at ${from} are not the ${placed.length} at ${placed.from}`)
+    error.name = 'IncompleteBody'
+    throw error
   }
 
   /** Asked for whenever bytes have been handed on. */
