@@ -315,6 +315,7 @@ export class Producer implements AsyncDisposable {
         signal,
       })
       partition.recovered(found, await this.#nextIdentity(partition))
+      await partition.raised?.()
     } catch (error) {
       if (!signal.aborted) this.#fail(partition, error as Error)
       return

@@ -1,6 +1,7 @@
 import { TidemarkError } from '../../base/index.ts'
 import { concernsTransaction, Producer } from '../../kafka/index.ts'
 import { copyLanes } from '../copy/copy-lanes.ts'
+import { findLate } from '../copy/late-batches.ts'
 import { type ReadBack, readBack } from '../copy/read-back.ts'
 import { TransactionPump } from '../copy/transaction-pump.ts'
 import { scanTransactions, type TransactionScan } from '../copy/transaction-scan.ts'
@@ -123,7 +124,13 @@ export class CopyPhase {
             signal: this.#phase.signal,
           })
     for (const [topic, error] of back.failed) failed.set(topic, error)
-    if (!transactional) this.#raiseEpochs(begun, back.found)
+    if (!transactional) {
+      // What could not be read back is not gone on with, and has no new epoch.
+      this.#raiseEpochs(
+        begun.filter(({ lane }) => !failed.has(lane.target)),
+        back.found,
+      )
+    }
     await state.save()
     progress.phase('copy', {
       bytes: this.#phase.made.plan.bytes,
@@ -158,12 +165,23 @@ export class CopyPhase {
       await pump?.end().catch(() => {})
       if (pump?.broken.aborted) return asTidemark(pump.broken.reason)
       for (const [topic, error] of failures) failed.set(topic, error)
+      await this.#lookOnceMore(failed)
     } finally {
       cut[Symbol.dispose]()
       await producer.close()
       await checkpoints.stop()
     }
     return undefined
+  }
+
+  /** Looks for batches that have arrived too late where all seems to be done; topics that have any are added to `failed`. */
+  async #lookOnceMore(failed: Map<string, TidemarkError>): Promise<void> {
+    const { environment, state, signal } = this.#phase
+    if (signal.aborted || environment.job.delivery === 'transactions') return
+    const lanes = [...state.lanes.values()].filter(({ done, lane }) => done && !failed.has(lane.target))
+    const exclusive = (target: string) => state.topic(target)?.exclusive ?? false
+    const late = await findLate({ cluster: environment.cluster, lanes, exclusive, signal })
+    for (const [topic, error] of late) failed.set(topic, error)
   }
 
   /** Creates or relaxes topics; answers with those that could not be. Ids and log ends go into the state. */
@@ -197,7 +215,8 @@ export class CopyPhase {
   /** A run that goes on sends under higher epochs than any before it. */
   #raiseEpochs(lanes: readonly LaneState[], found: ReadBack['found']): void {
     for (const lane of lanes) {
-      const highest = (found.get(lane.lane.key) ?? []).flat().map((batch) => batch.epoch)
+      const own = found.get(lane.lane.key) ?? []
+      const highest = own.flat().map((batch) => batch.epoch)
       const epoch = Math.max(...highest, ...lane.landed.map((landed) => landed.epoch)) + EPOCH_STRIDE
       if (epoch > LAST_EPOCH) {
         throw new TidemarkError(
@@ -208,7 +227,7 @@ export class CopyPhase {
           },
         )
       }
-      lane.raiseEpoch(epoch)
+      lane.raiseEpoch(epoch, own)
     }
   }
 
