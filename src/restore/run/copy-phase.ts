@@ -7,11 +7,12 @@ import { TransactionPump } from '../copy/transaction-pump.ts'
 import { scanTransactions, type TransactionScan } from '../copy/transaction-scan.ts'
 import type { LaneState } from '../state/lane-state.ts'
 import { writeRecord } from '../state/restore-record.ts'
-import { isOpen, openTopics } from '../topics/open-topics.ts'
+import { isOpen } from '../topics/open-topics.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { jobHash } from './find-restore.ts'
 import { openLanes } from './open-lanes.ts'
-import type { Phase } from './phase.ts'
+import { openTargets } from './open-targets.ts'
+import type { Failures, Phase } from './phase.ts'
 
 /** How much an epoch grows from one run to the next: late batches of the last run never have the epoch of this one. */
 const EPOCH_STRIDE = 2
@@ -47,7 +48,7 @@ export class CopyPhase {
         .filter(isOpen)
         .map(({ target }) => target),
     )
-    const failed = await this.#open()
+    const failed = await openTargets(this.#phase)
     const lanes = openLanes(this.#phase)
     state.update({ stage: 'opened' })
     const transactions =
@@ -175,41 +176,16 @@ export class CopyPhase {
   }
 
   /** Looks for batches that have arrived too late where all seems to be done; topics that have any are added to `failed`. */
-  async #lookOnceMore(failed: Map<string, TidemarkError>): Promise<void> {
+  async #lookOnceMore(failed: Failures): Promise<void> {
     const { environment, state, signal } = this.#phase
     if (signal.aborted || environment.job.delivery === 'transactions') return
-    const lanes = [...state.lanes.values()].filter(({ done, lane }) => done && !failed.has(lane.target))
+    // Where an earlier run has put the final settings in force it has looked; since then records may be gone.
+    const lanes = [...state.lanes.values()].filter(
+      ({ done, lane }) => done && !failed.has(lane.target) && state.topic(lane.target)?.settled === false,
+    )
     const exclusive = (target: string) => state.topic(target)?.exclusive ?? false
     const late = await findLate({ cluster: environment.cluster, lanes, exclusive, signal })
     for (const [topic, error] of late) failed.set(topic, error)
-  }
-
-  /** Creates or relaxes topics; answers with those that could not be. Ids and log ends go into the state. */
-  async #open(): Promise<Map<string, TidemarkError>> {
-    const { cluster } = this.#phase.environment
-    const state = this.#phase.state
-    const { infos, failed } = await openTopics(cluster, this.#phase.made.plan, state.topics(), {
-      facts: this.#phase.made.facts,
-      signal: this.#phase.signal,
-    })
-    const failures = new Map(failed.map(({ topic, error }) => [topic, error]))
-    const opening = state.topics().filter((entry) => !isOpen(entry) && !failures.has(entry.target))
-    const partitions = opening.flatMap(({ target }) =>
-      (infos.get(target)?.partitions ?? []).map(({ partition }) => ({ topic: target, partition })),
-    )
-    const asked = partitions.map((place) => ({ ...place, at: 'latest' as const }))
-    const ends = Map.groupBy(
-      await cluster.listOffsets(asked, { signal: this.#phase.signal }),
-      ({ topic }) => topic,
-    )
-    for (const { target } of opening) {
-      const byPartition = [...(ends.get(target) ?? [])].sort((a, b) => a.partition - b.partition)
-      state.updateTopic(target, {
-        id: infos.get(target)?.id,
-        ends: byPartition.map(({ offset }) => offset ?? 0n),
-      })
-    }
-    return failures
   }
 
   /** A run that goes on sends under higher epochs than any before it. */
