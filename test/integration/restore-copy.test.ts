@@ -91,7 +91,8 @@ test('committed transactions arrive, aborted ones and markers do not, and positi
 })
 
 test('small batches come out as few large ones, as far as the topic takes them: the same records, each where the map says', async () => {
-  const topic = await lab.createTopic('small-batches', 1, everyTime)
+  const kept = { ...everyTime, 'retention.ms': '-1' }
+  const topic = await lab.createTopic('small-batches', 1, kept)
   const small = { 'bootstrap.servers': lab.source.bootstrap, 'batch.size': '300', 'linger.ms': '0' }
   const plain = await lab.java.producer(small)
   const aborting = await lab.java.producer({ ...small, 'transactional.id': 'small-batches' })
@@ -110,7 +111,7 @@ test('small batches come out as few large ones, as far as the topic takes them: 
     ['joined', 1 << 20],
     ['joined-less', 10_000],
   ] as const) {
-    await lab.createTopic(restored, 1, { ...everyTime, 'max.message.bytes': `${largest}` }, lab.target)
+    await lab.createTopic(restored, 1, { ...kept, 'max.message.bytes': `${largest}` }, lab.target)
     const report = await lab.restore('small-batches', {
       include: [topic],
       topicRules: [{ type: 'exact', from: topic, to: restored }],
