@@ -27,15 +27,18 @@ test('unchanged positions are committed again before the target forgets them, al
   const until = async (holds: () => Promise<boolean>) => {
     while (!(await holds())) await delay(500)
   }
-  await until(async () => (await targetAdmin.positions('asleep')).length === 1)
-  await lab.source.broker(1).kill()
-  await until(async () => (await targetAdmin.positions('forgotten')).length === 0)
-  // A whole retention after the other one was gone, twice the retention after the first commit.
-  const gone = Date.now()
-  await until(async () => Date.now() - gone > 60_000)
-  assert.equal((await targetAdmin.positions('asleep'))[0]?.offset, 6n)
-  assert.ok((telemetry.counts.get('positions_committed aging') ?? 0) >= 2)
-  assert.ok(troubles > 0, 'that the source is gone is told')
-  stop.abort()
-  assert.equal((await running).interrupted, true)
+  try {
+    await until(async () => (await targetAdmin.positions('asleep')).length === 1)
+    await lab.source.broker(1).kill()
+    await until(async () => (await targetAdmin.positions('forgotten')).length === 0)
+    // A whole retention after the other one was gone, twice the retention after the first commit.
+    const gone = Date.now()
+    await until(async () => Date.now() - gone > 60_000)
+    assert.equal((await targetAdmin.positions('asleep'))[0]?.offset, 6n)
+    assert.ok((telemetry.counts.get('positions_committed aging') ?? 0) >= 2)
+    assert.ok(troubles > 0, 'that the source is gone is told')
+  } finally {
+    stop.abort()
+    assert.equal((await running).interrupted, true)
+  }
 })

@@ -6,6 +6,8 @@ import { type LogTable, readLogs } from '../../offsets/index.ts'
 export interface SourceGroups {
   readonly groups: readonly GroupPositions[]
   readonly failed: readonly Failure<string>[]
+  /** The source does not answer: this is what was known last, and nothing else can be asked. */
+  readonly stale?: boolean
 }
 
 /** Chosen groups of the source that have positions. Share groups have none. */

@@ -60,7 +60,8 @@ export async function syncRound(found: SourceGroups, parts: RoundParts): Promise
   const { source, target, memory, signal, job } = parts
   await memory.refresh(signal)
   const topics = mappedTopics(memory.table, source.clusterId)
-  const infos = topics.length === 0 ? [] : await source.topics(topics, signal ? { signal } : {})
+  const ask = topics.length > 0 && !found.stale
+  const infos = ask ? await source.topics(topics, signal ? { signal } : {}) : []
   const ids = new Map(infos.map(({ name, id }) => [name, id]))
   const index = new PlaceIndex(memory.table, source.clusterId, ids)
   const wanted = found.groups.flatMap((group) => {

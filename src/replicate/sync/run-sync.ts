@@ -170,7 +170,7 @@ class SyncLoop {
       return { found: this.#known, failure: undefined }
     } catch (error) {
       if (!isTidemarkError(error) || !mayPass(error)) throw error
-      return { found: this.#known, failure: error }
+      return { found: { ...this.#known, stale: true }, failure: error }
     }
   }
 
