@@ -64,7 +64,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'replicate',
-    summary: 'Copy topics from cluster to cluster as they grow; `replicate status` shows how far it is',
+    summary: 'Copy topics from cluster to cluster as they grow; `replicate status` looks on',
     load: () => import('./commands/replicate.ts'),
   },
   {
