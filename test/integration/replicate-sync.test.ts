@@ -119,13 +119,20 @@ test('two programs from one file: records, map, groups, metrics, readiness, and 
   )
   assert.deepEqual(await targetAdmin.positions('not-chosen'), [])
 
-  const copied = await until('what was copied in the metrics', () => get(listen.replicate, '/metrics'))
-  assert.match(copied, /^k2k_replicate_records_total\{topic="shop-plain"\} 100$/m)
-  assert.match(copied, /^k2k_replicate_records_total\{topic="shop-transactions"\} 10$/m)
-  assert.match(copied, /^k2k_replicate_lag_records\{topic="shop-plain",partition="0"\} 0$/m)
-  const synced = await until('groups in the metrics', () => get(listen.sync, '/metrics'))
-  assert.match(synced, /^k2k_offsetmapping_producer_positions_committed_total\{cause="first"\} 7$/m)
-  assert.match(synced, /^k2k_offsetmapping_groups_in_step 5$/m)
+  const shows = (port: number, lines: readonly RegExp[]) =>
+    until(`all of ${lines.join(', ')}`, async () => {
+      const text = (await get(port, '/metrics')) ?? ''
+      return lines.every((line) => line.test(text)) ? true : undefined
+    })
+  await shows(listen.replicate, [
+    /^k2k_replicate_records_total\{topic="shop-plain"\} 100$/m,
+    /^k2k_replicate_records_total\{topic="shop-transactions"\} 10$/m,
+    /^k2k_replicate_lag_records\{topic="shop-plain",partition="0"\} 0$/m,
+  ])
+  await shows(listen.sync, [
+    /^k2k_offsetmapping_producer_positions_committed_total\{cause="first"\} 7$/m,
+    /^k2k_offsetmapping_groups_in_step 5$/m,
+  ])
   const sent = await until('metrics in their topic', async () => {
     const records = await java.read(lab.target.bootstrap, 'metrics', 0)
     const values = records.map(
