@@ -83,6 +83,8 @@ test('two programs from one file: records, map, groups, metrics, readiness, and 
   ] as const) {
     await producer.begin()
     send(...values)
+    // An abort would drop what was not sent yet.
+    await producer.flush()
     await producer[end]()
   }
   await producer.close()
