@@ -4,7 +4,7 @@ import { connectCluster } from '../../src/kafka/index.ts'
 import { type MapSet, translate } from '../../src/offsets/index.ts'
 import { loadMapTopic, replicateDefaults } from '../../src/replicate/index.ts'
 import type { TestCluster } from './brokers.ts'
-import { content, type LabJob, type ReplicateLab } from './replicate-lab.ts'
+import { content, type LabJob, type ReplicateLab, type Worker } from './replicate-lab.ts'
 
 /** Waits for a condition by asking again and again. */
 export async function until(what: string, holds: () => Promise<boolean>, seconds = 60): Promise<void> {
@@ -35,6 +35,21 @@ export async function untilCopied(
     async () => (await count(lab.target, target).catch(() => 0)) >= wanted,
     seconds,
   )
+}
+
+/** Waits until the only worker says that it has copied topics up to their ends as they are now. */
+export async function untilAtEnd(
+  lab: ReplicateLab,
+  worker: Worker,
+  topics: readonly string[],
+): Promise<void> {
+  for (const topic of topics) {
+    for (const { partition, end } of await lab.sourceAdmin.partitions(topic)) {
+      await worker.until(`${topic}-${partition} is copied up to ${end}`, ({ partitions }) =>
+        partitions.some((p) => p.topic === topic && p.partition === partition && p.next >= Number(end)),
+      )
+    }
+  }
 }
 
 /** Both sides hold the same records in the same order in every partition, as a reader of committed records sees them. */
