@@ -15,6 +15,7 @@
  *     for at of batches(buffer, start, end):
  *       reason = needsRecode(buffer, at)
  *       none:     rewriteForProduce(buffer, at, stamp)             in place, records untouched
+ *       none, small, not compressed:  BatchJoiner → rewriteForProduce
  *       control:  left out
  *       else:     encodeBatches(decodeBatch(buffer, at), …) → rewriteForProduce
  *
@@ -34,6 +35,7 @@ export {
   dropAborted,
 } from './aborted.ts'
 export * as header from './batch-header.ts'
+export { BatchJoiner } from './batch-joiner.ts'
 export { checkCrcs, crcMatches } from './checksum.ts'
 export { type CodecName, codecName, compress, decompress } from './codecs.ts'
 export { type ControlRecord, readControlRecord } from './control-record.ts'
@@ -50,7 +52,7 @@ export {
   recodeBatch,
   tooLarge,
 } from './recode/recode-batch.ts'
-export { SlabPool } from './recode/slab-pool.ts'
+export { type SlabPart, SlabPool } from './recode/slab-pool.ts'
 export { RunGatherer, type SourceRun, takeFirst } from './recode/source-runs.ts'
 export { batchInRange, recordInRange, type TimeRange } from './recode/time-range.ts'
 export { type DecodeOptions, RecordCursor, type RecordHeader } from './record-cursor.ts'
