@@ -15,26 +15,18 @@
  * It does not promise: transactions, producer ids and leader epochs of the source; that transactions of the source become visible
  * as wholes; that records which others append to target topics are looked at.
  */
-export {
-  decodePosition,
-  decodePositionKey,
-  type PositionEntry,
-  type PositionKey,
-} from './control/position-record.ts'
 export type * from './job.ts'
 export { replicateDefaults } from './job.ts'
 export type { MapEvent } from './map-topic/map-event.ts'
 export type { MapLine, MapRetention } from './map-topic/map-line.ts'
 export {
-  decodeMapEntry,
-  decodeMapKey,
   encodeMapEntry,
   encodeMapKey,
   type MapEntry,
   type MapEntryTarget,
   type MapKey,
 } from './map-topic/map-record.ts'
-export { type MapConflict, MapTable, type MapTableChoice } from './map-topic/map-table.ts'
-export { loadMapTable, loadMapTopic, MapReader, type MapTopics } from './map-topic/read-map.ts'
+export type { MapTableChoice } from './map-topic/map-table.ts'
+export { loadMapTable, loadMapTopic, type MapTopics } from './map-topic/read-map.ts'
 export { type Replication, type ReplicationContext, startReplication } from './run/replication.ts'
 export type * from './status.ts'

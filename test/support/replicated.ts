@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectCluster } from '../../src/kafka/index.ts'
 import { type MapSet, translate } from '../../src/offsets/index.ts'
-import { loadMapTopic, replicateDefaults } from '../../src/replicate/index.ts'
+import { loadMapTable, loadMapTopic, replicateDefaults } from '../../src/replicate/index.ts'
 import type { TestCluster } from './brokers.ts'
 import { content, type LabJob, type ReplicateLab, type Worker } from './replicate-lab.ts'
 
@@ -80,7 +80,15 @@ export async function mapsOf(lab: ReplicateLab, job: LabJob): Promise<MapSet> {
   const map = job.mapTopic?.name ?? replicateDefaults.mapTopic.name
   const control = job.controlTopic?.name ?? replicateDefaults.controlTopic.name
   const signal = AbortSignal.timeout(60_000)
-  return await loadMapTopic(cluster, { map, control }, { pipeline: job.name, signal })
+  const table = await loadMapTable(cluster, { map, control }, signal)
+  const set = table.set({ pipeline: job.name })
+  // The short way to the same.
+  const again = await loadMapTopic(cluster, { map, control }, { pipeline: job.name, signal })
+  assert.deepEqual(
+    again.maps.map((one) => one.records),
+    set.maps.map((one) => one.records),
+  )
+  return set
 }
 
 /** By the published map, every position of every partition comes to the record that follows it on the source. */
