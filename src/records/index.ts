@@ -45,6 +45,7 @@ export { convertLegacy } from './legacy.ts'
 export { checkLz4Frame } from './lz4-frame.ts'
 export { murmur2, partitionForKey } from './murmur2.ts'
 export { BatchBuilder, type BuiltBatch } from './recode/batch-builder.ts'
+export { JoinedBatches } from './recode/joined-batches.ts'
 export {
   type RecodedBatch,
   type RecodeOptions,
@@ -52,7 +53,7 @@ export {
   recodeBatch,
   tooLarge,
 } from './recode/recode-batch.ts'
-export { type Part, SlabPool } from './recode/slab-pool.ts'
+export { SlabPool } from './recode/slab-pool.ts'
 export { RunGatherer, type SourceRun, takeFirst } from './recode/source-runs.ts'
 export { batchInRange, recordInRange, type TimeRange } from './recode/time-range.ts'
 export { type DecodeOptions, RecordCursor, type RecordHeader } from './record-cursor.ts'

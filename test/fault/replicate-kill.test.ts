@@ -12,7 +12,11 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 const kills = Number(process.env.TIDEMARK_KILLS ?? 100)
 /** Every so many kills a broker is killed as well. */
 const brokerEvery = 12
-const partitions = 3
+/** Enough that each of two workers has some of them. */
+const topics = [
+  { topic: 'kill-plain', partitions: 12, transactional: false },
+  { topic: 'kill-txn', partitions: 12, transactional: true },
+] as const
 
 let lab: ReplicateLab
 let proxies: readonly TcpProxy[]
@@ -37,14 +41,13 @@ after(async () => {
 })
 
 test(`${kills} kills of workers, with brokers killed, connections cut and a second worker that comes and goes: every committed record once, in order, every position right`, async () => {
-  const topics = ['kill-plain', 'kill-txn'] as const
-  for (const topic of topics) await lab.sourceAdmin.createTopic(topic, partitions)
+  for (const { topic, partitions } of topics) await lab.sourceAdmin.createTopic(topic, partitions)
   const job = lab.job('kill', {
     source: { bootstrap: [`127.0.0.1:${proxies[0]?.port}`] },
     target: { bootstrap: [`127.0.0.1:${proxies[1]?.port}`] },
     commitInterval: 20,
   })
-  const writers = [new Writer('kill-plain', false), new Writer('kill-txn', true)]
+  const writers = topics.map((choice) => new Writer(choice))
   const writing = writers.map((writer) => writer.run())
   let second: Worker | undefined
   for (let kill = 1; kill <= kills; kill++) {
@@ -65,10 +68,10 @@ test(`${kills} kills of workers, with brokers killed, connections cut and a seco
   for (const writer of writers) writer.stop()
   await Promise.all(writing)
   const last = lab.worker({ ...job, workerId: 'last' })
-  for (const topic of topics) await untilCopied(lab, topic, partitions, topic, 300)
+  for (const { topic, partitions } of topics) await untilCopied(lab, topic, partitions, topic, 300)
   assert.equal(await last.stop(), 0)
   if (second) assert.equal(await second.stop(), 0)
-  for (const topic of topics) {
+  for (const { topic, partitions } of topics) {
     await assertCopied(lab, topic, partitions)
     await assertMapped(lab, job, topic, partitions)
   }
@@ -92,12 +95,14 @@ async function comeOrGo(second: Worker | undefined, job: LabJob): Promise<Worker
 /** Writes until stopped, through whatever happens to its cluster: plainly, or in transactions of which a third is aborted. */
 class Writer {
   readonly #topic: string
+  readonly #partitions: number
   readonly #transactional: boolean
   #running = true
   #n = 0
 
-  constructor(topic: string, transactional: boolean) {
+  constructor({ topic, partitions, transactional }: (typeof topics)[number]) {
     this.#topic = topic
+    this.#partitions = partitions
     this.#transactional = transactional
   }
 
@@ -133,10 +138,10 @@ class Writer {
   async #write(producer: JavaProducer): Promise<void> {
     const round = this.#n++
     if (this.#transactional) await producer.begin()
-    for (let i = 0; i < 10; i++) {
+    for (let i = 0; i < 24; i++) {
       producer.send({
         topic: this.#topic,
-        partition: i % partitions,
+        partition: i % this.#partitions,
         key: `${round}`,
         value: `${round}-${i}`,
       })

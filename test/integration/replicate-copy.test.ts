@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { partitionForKey } from '../../src/records/index.ts'
 import { contents, type ReplicateLab, startLab } from '../support/replicate-lab.ts'
-import { assertCopied, assertMapped, until, untilCopied } from '../support/replicated.ts'
+import { assertCopied, assertMapped, until, untilAtEnd, untilCopied } from '../support/replicated.ts'
 import { topicSettings } from '../support/topic-settings.ts'
 
 let lab: ReplicateLab
@@ -86,8 +86,11 @@ test('plain, transactional, aborted, compacted and stamped records are copied as
     ['shapes-empty', 2],
   ] as const
   const worker = lab.worker(job)
-  for (const [topic, partitions] of topics) await untilCopied(lab, topic, partitions)
-  await until('empty topics are there', async () => (await lab.targetAdmin.topics()).includes('shapes-empty'))
+  await untilAtEnd(
+    lab,
+    worker,
+    topics.map(([topic]) => topic),
+  )
   assert.equal(await worker.stop(), 0)
   for (const [topic, partitions] of topics) {
     if (topic === 'shapes-compacted') continue

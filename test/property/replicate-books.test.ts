@@ -8,13 +8,8 @@ import {
   type PositionEntry,
 } from '../../src/replicate/control/position-record.ts'
 import { LineBook } from '../../src/replicate/copy/line-book.ts'
-import {
-  decodeMapEntry,
-  decodeMapKey,
-  encodeMapEntry,
-  encodeMapKey,
-  type MapEntry,
-} from '../../src/replicate/map-topic/map-record.ts'
+import { encodeMapEntry, encodeMapKey } from '../../src/replicate/index.ts'
+import { decodeMapEntry, decodeMapKey, type MapEntry } from '../../src/replicate/map-topic/map-record.ts'
 import { MapTable } from '../../src/replicate/map-topic/map-table.ts'
 
 /** What happens to one source partition, step by step. Offsets are counted from what there is then. */

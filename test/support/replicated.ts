@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectCluster } from '../../src/kafka/index.ts'
 import { type MapSet, translate } from '../../src/offsets/index.ts'
-import { loadMapTopic, replicateDefaults } from '../../src/replicate/index.ts'
+import { loadMapTable, loadMapTopic, replicateDefaults } from '../../src/replicate/index.ts'
 import type { TestCluster } from './brokers.ts'
-import { content, type LabJob, type ReplicateLab } from './replicate-lab.ts'
+import { content, type LabJob, type ReplicateLab, type Worker } from './replicate-lab.ts'
 
 /** Waits for a condition by asking again and again. */
 export async function until(what: string, holds: () => Promise<boolean>, seconds = 60): Promise<void> {
@@ -37,6 +37,21 @@ export async function untilCopied(
   )
 }
 
+/** Waits until the only worker says that it has copied topics up to their ends as they are now. */
+export async function untilAtEnd(
+  lab: ReplicateLab,
+  worker: Worker,
+  topics: readonly string[],
+): Promise<void> {
+  for (const topic of topics) {
+    for (const { partition, end } of await lab.sourceAdmin.partitions(topic)) {
+      await worker.until(`${topic}-${partition} is copied up to ${end}`, ({ partitions }) =>
+        partitions.some((p) => p.topic === topic && p.partition === partition && p.next >= Number(end)),
+      )
+    }
+  }
+}
+
 /** Both sides hold the same records in the same order in every partition, as a reader of committed records sees them. */
 export async function assertCopied(
   lab: ReplicateLab,
@@ -65,7 +80,15 @@ export async function mapsOf(lab: ReplicateLab, job: LabJob): Promise<MapSet> {
   const map = job.mapTopic?.name ?? replicateDefaults.mapTopic.name
   const control = job.controlTopic?.name ?? replicateDefaults.controlTopic.name
   const signal = AbortSignal.timeout(60_000)
-  return await loadMapTopic(cluster, { map, control }, { pipeline: job.name, signal })
+  const table = await loadMapTable(cluster, { map, control }, signal)
+  const set = table.set({ pipeline: job.name })
+  // The short way to the same.
+  const again = await loadMapTopic(cluster, { map, control }, { pipeline: job.name, signal })
+  assert.deepEqual(
+    again.maps.map((one) => one.records),
+    set.maps.map((one) => one.records),
+  )
+  return set
 }
 
 /** By the published map, every position of every partition comes to the record that follows it on the source. */

@@ -71,8 +71,22 @@ function out(delivery: FetchedBatches, from: bigint, over: Partial<BatchWish> = 
   }))
 }
 
-test('whole batches go out as they are, in the memory in which they came', () => {
-  const delivery = fetched([[record(0, 'a'), record(1, 'b')], [record(2, 'c')]])
+test('small batches that follow each other go out as one, and its runs say where their records were', () => {
+  const delivery = fetched([[record(0, 'a'), record(1, 'b')], [record(2, 'c')], [record(5, 'd')]])
+  const [batch, ...others] = out(delivery, 0n)
+  assert.deepEqual(others, [])
+  assert.deepEqual(
+    batch?.decoded.map(({ value }) => value?.toString()),
+    ['v0', 'v1', 'v2', 'v5'],
+  )
+  assert.deepEqual(batch?.runs, [
+    { input: 0, offset: 0n, count: 3 },
+    { input: 0, offset: 5n, count: 1 },
+  ])
+})
+
+test('compressed batches go out as they are, in the memory in which they came', () => {
+  const delivery = fetched([[record(0, 'a'), record(1, 'b')], [record(2, 'c')]], 'zstd')
   const batches = out(delivery, 0n)
   assert.deepEqual(
     batches.map(({ raw, records, runs }) => [raw, records, runs[0]?.offset]),

@@ -5,7 +5,7 @@ const LARGEST_PART = SLAB / 4
 const KEPT = 16
 
 /** Memory for one batch, to be released once. */
-export interface Part {
+export interface SlabPart {
   readonly bytes: Buffer
   readonly release: () => void
 }
@@ -25,7 +25,7 @@ export class SlabPool {
   readonly #free: Slab[] = []
   #open: Slab | undefined
 
-  take(size: number): Part {
+  take(size: number): SlabPart {
     if (size > LARGEST_PART) return { bytes: Buffer.allocUnsafeSlow(size), release: () => {} }
     let slab = this.#open
     if (!slab || slab.used + size > SLAB) {
@@ -50,5 +50,5 @@ export class SlabPool {
 
 /** Memory that nobody takes back, for batches that are only looked at. */
 export const fresh: Pick<SlabPool, 'take'> = Object.freeze({
-  take: (size: number): Part => ({ bytes: Buffer.allocUnsafe(size), release: () => {} }),
+  take: (size: number): SlabPart => ({ bytes: Buffer.allocUnsafe(size), release: () => {} }),
 })

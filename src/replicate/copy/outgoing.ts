@@ -6,6 +6,7 @@ import {
   convertLegacy,
   dropAborted,
   header,
+  JoinedBatches,
   needsRecode,
   type RecordCursor,
   type RecordEditor,
@@ -42,8 +43,8 @@ export interface Outgoing {
 }
 
 /**
- * What of a delivery goes out, batch by batch, from source offset `from` on: raw where that is possible, else recoded. Checks
- * CRCs first; leaves out aborted data and markers. The lease holds the delivery's memory: each raw batch retains it.
+ * What of a delivery goes out, batch by batch, from source offset `from` on: raw where that is possible, small ones joined, else
+ * recoded. Checks CRCs first; leaves out aborted data and markers. The lease holds the delivery's memory: each raw batch retains it.
  *
  * Throws RECORD_CORRUPT, RECORD_TOO_LARGE.
  */
@@ -56,14 +57,17 @@ export function* outgoingBatches(
   const place: ErrorDetails = { topic: fetched.topic, partition: fetched.partition }
   const { buffer, start, end } = modern(fetched, place)
   checkCrcs(buffer, start, end, place)
+  const joined = new JoinedBatches(wish.memory, wish.limit, end - start)
   for (const range of dropAborted(buffer, start, end, fetched.aborted, place).kept) {
     for (let at = range.start; at < range.end; ) {
       const next = batchEnd(buffer, at, range.end, place)
       if (next === undefined) throw cut(at, place)
-      yield* batchOut(buffer, at, next, from, wish, lease, place)
+      const alone = at === start && next === end
+      yield* batchOut(buffer, at, next, from, wish, lease, place, alone ? undefined : joined)
       at = next
     }
   }
+  yield* gathered(joined, wish.partition)
 }
 
 function* batchOut(
@@ -74,6 +78,7 @@ function* batchOut(
   wish: BatchWish,
   lease: Lease,
   place: ErrorDetails,
+  joined: JoinedBatches | undefined,
 ): Generator<Outgoing, void, undefined> {
   const reason = needsRecode(buffer, at)
   const records = header.recordsCount(buffer, at)
@@ -88,11 +93,15 @@ function* batchOut(
   const offset = header.baseOffset(buffer, at)
   const raw = reason === undefined && !headers && !wanted && offset >= from && end - at <= limit
   if (raw) {
+    if (joined?.add(buffer, at)) return
+    if (joined) yield* gathered(joined, partition)
+    if (joined?.add(buffer, at)) return
     lease.retain()
     const runs = [{ input: 0, offset, count: records }]
     yield { partition, buffer, start: at, end, records, runs, maxTimestamp, release: lease.release }
     return
   }
+  if (joined) yield* gathered(joined, partition)
   const recoded = recodeBatch(buffer, at, {
     input: 0,
     from,
@@ -106,6 +115,12 @@ function* batchOut(
     memory,
   })
   for (const batch of recoded) yield whole(batch, partition)
+}
+
+/** The small batches before, as one. */
+function* gathered(joined: JoinedBatches, partition: number): Generator<Outgoing, void, undefined> {
+  const batch = joined.take()
+  if (batch) yield { ...batch, partition, maxTimestamp: header.maxTimestampNumber(batch.buffer, 0) }
 }
 
 function whole(

@@ -19,8 +19,7 @@ export interface MapConflict {
 }
 
 /**
- * The maps that a map topic holds, in memory: entries go in as they are read, maps come out. Pure; `load-map-topic.ts` and
- * `follow-map-topic.ts` read the topics.
+ * The maps that a map topic holds, in memory: entries go in as they are read, maps come out. Pure; `read-map.ts` reads the topics.
  */
 export class MapTable {
   readonly #lines = new Map<string, MapLine>()

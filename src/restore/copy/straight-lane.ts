@@ -1,9 +1,15 @@
 import { invariant } from '../../base/index.ts'
-import { batchEnd, header, type RecodedBatch, recodeBatch, takeFirst } from '../../records/index.ts'
+import {
+  batchEnd,
+  header,
+  JoinedBatches,
+  type RecodedBatch,
+  recodeBatch,
+  takeFirst,
+} from '../../records/index.ts'
 import type { HeaderEditor } from '../recode/header-editor.ts'
 import { type BatchWish, judgeBatch, type Verdict } from './batch-verdict.ts'
 import type { LoadedChunk } from './chunk-feed.ts'
-import { JoinedBatches } from './joined-batches.ts'
 import { inputEditor, type LaneContext, openFeed, wishOf } from './lane-context.ts'
 import type { OutputPartition } from './output-partition.ts'
 

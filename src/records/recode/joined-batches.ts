@@ -1,25 +1,42 @@
-import { BatchJoiner, header, type Part, type SlabPool, type SourceRun } from '../../records/index.ts'
-import type { StreamBatch } from './output-partition.ts'
+import * as header from '../batch-header.ts'
+import { BatchJoiner } from '../batch-joiner.ts'
+import type { SlabPart, SlabPool } from './slab-pool.ts'
+import type { SourceRun } from './source-runs.ts'
 
 /** Batches of more bytes than this go out as they are: joining them would save little. */
 const SMALL = 64 << 10
 /** Bytes of a joined batch, at most; as much as a slab gives in one piece. */
 const JOINED = 256 << 10
 
+/** Offsets and times of joined records may take a few bytes more than they did: memory for what is known to come. */
+const ROOM = 1.25
+const ROOM_BYTES = 1 << 10
+
+/** Several batches as one, without a producer and without a CRC: both are written when it is sent. */
+export interface JoinedBatch {
+  readonly buffer: Buffer
+  readonly start: number
+  readonly end: number
+  readonly records: number
+  readonly runs: readonly SourceRun[]
+  /** Gives its memory back. */
+  readonly release: () => void
+}
+
 /** Joins consecutive small batches of one input into larger ones. */
 export class JoinedBatches {
   readonly #slabs: SlabPool
   readonly #size: number
   readonly #joiner = new BatchJoiner()
-  #part: Part | undefined
+  #part: SlabPart | undefined
   #runs: SourceRun[] = []
   #start = 0
   #next = 0
 
-  /** `limit`: bytes of the largest batch that the target takes. */
-  constructor(slabs: SlabPool, limit: number) {
+  /** `limit`: bytes of the largest batch that the target takes. `expected`: bytes of what there is to join, where that is known. */
+  constructor(slabs: SlabPool, limit: number, expected = JOINED) {
     this.#slabs = slabs
-    this.#size = Math.min(limit, JOINED)
+    this.#size = Math.min(limit, JOINED, Math.ceil(expected * ROOM) + ROOM_BYTES)
   }
 
   /**
@@ -42,7 +59,7 @@ export class JoinedBatches {
   }
 
   /** What was gathered, as one batch; undefined when there is nothing. */
-  take(): StreamBatch | undefined {
+  take(): JoinedBatch | undefined {
     const records = this.#joiner.count
     const part = this.#part
     this.#part = undefined
