@@ -110,7 +110,16 @@ async function publishedMaps(
   const source = reader.identity.sourceClusterId
   const table = await loadMapTable(cluster, { map: topic, control: undefined }, signal)
   const { clusterId: targetClusterId } = cluster
-  if (table.clusters.includes(source)) return table.set({ cluster: source, targetClusterId })
+  if (table.clusters.includes(source)) {
+    const { MapSet } = await import('../offsets/index.ts')
+    const set = table.set({ cluster: source, targetClusterId })
+    const held = new Set((await reader.summary()).topics.map(({ topic }) => topic))
+    // The replication may copy more than the backup holds.
+    return new MapSet(
+      set,
+      set.maps.filter(({ sourceTopic }) => held.has(sourceTopic)),
+    )
+  }
   throw new TidemarkError(
     'SOURCE_MISMATCH',
     `The topic ${topic} has no map of the cluster ${source}, of which the backup ${backupId} is`,
