@@ -138,10 +138,10 @@ class Writer {
   async #write(producer: JavaProducer): Promise<void> {
     const round = this.#n++
     if (this.#transactional) await producer.begin()
-    for (let i = 0; i < 10; i++) {
+    for (let i = 0; i < 24; i++) {
       producer.send({
         topic: this.#topic,
-        partition: i % partitions,
+        partition: i % this.#partitions,
         key: `${round}`,
         value: `${round}-${i}`,
       })
