@@ -43,6 +43,8 @@ export interface ShardContext {
   readonly totals: Totals
   /** Source partitions of a shard that are to be copied, by `routeKey`. */
   routes(shard: number): ReadonlyMap<string, Route>
+  /** Ms (monotonic) of the last look at the source's topics. */
+  routesAsked(): number
   /** Whether a topic of that name would be copied if it were there. */
   selects(topic: string): boolean
   /** Something happened at the source. */

@@ -81,7 +81,7 @@ export class ShardLines {
     }
     for (const [key, line] of this.lines) {
       const route = routes.get(key)
-      if (line.state === 'lost' && route) {
+      if (line.state === 'lost' && route && context.routesAsked() > line.retryAt) {
         const reason = await this.#comeBack(line, route.topic.source.id)
         stop ??= reason
       } else if (line.state === 'failed' && line.retryAt <= now) this.#fetch(line)

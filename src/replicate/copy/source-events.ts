@@ -71,6 +71,7 @@ export function lost(context: ShardContext, line: Line): Consequence {
   const { book } = line
   if (book.held === 'lost') return { type: 'close' }
   line.state = 'lost'
+  line.retryAt = context.clock.monotonic()
   line.reason = 'the source partition does not exist any more'
   tell(context, line, 'lost', book.to, book.to)
   book.note('lost', book.to, book.to, context.clock.now())

@@ -81,6 +81,7 @@ async function run(
     telemetry,
     totals: book.totals,
     routes: (shard) => catalogue.routes(shard),
+    routesAsked: () => catalogue.askedAt,
     selects: (topic) => catalogue.selects(topic),
     happened: (event) => book.happened(event),
     confirm: async () => (await member?.confirm()) ?? false,

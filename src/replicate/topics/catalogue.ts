@@ -1,4 +1,4 @@
-import type { Telemetry, TidemarkError } from '../../base/index.ts'
+import { systemClock, type Telemetry, type TidemarkError } from '../../base/index.ts'
 import type { Cluster } from '../../kafka/index.ts'
 import type { ReplicateJob } from '../job.ts'
 import { type Route, routesByShard } from './routes.ts'
@@ -14,6 +14,7 @@ export class Catalogue {
   #failed: readonly TidemarkError[] = []
   #routes: ReadonlyMap<number, ReadonlyMap<string, Route>> = new Map()
   #signature = ''
+  #askedAt = Number.NEGATIVE_INFINITY
   readonly #selects: (topic: string) => boolean
 
   constructor(job: ReplicateJob, source: Cluster, target: Cluster, telemetry: Telemetry) {
@@ -42,9 +43,16 @@ export class Catalogue {
     return this.#routes.get(shard) ?? new Map()
   }
 
+  /** Ms (monotonic): what is known is not older than this. */
+  get askedAt(): number {
+    return this.#askedAt
+  }
+
   /** Asks the source. Answers whether there is something else to copy than before. */
   async refresh(signal: AbortSignal): Promise<boolean> {
+    const asked = systemClock.monotonic()
     const infos = await this.#source.topics(undefined, { signal })
+    this.#askedAt = asked
     const clusters = { source: this.#source.clusterId, target: this.#target.clusterId }
     const { topics, failed } = selectTopics(this.#job, infos, clusters)
     for (const error of failed) {
