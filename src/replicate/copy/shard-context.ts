@@ -45,8 +45,8 @@ export interface ShardContext {
   routes(shard: number): ReadonlyMap<string, Route>
   /** Ms (monotonic) of the last look at the source's topics. */
   routesAsked(): number
-  /** Whether a topic of that name would be copied if it were there. */
-  selects(topic: string): boolean
+  /** Whether a partition would be copied if it were there, and is not. */
+  misses(topic: string, partition: number): boolean
   /** Something happened at the source. */
   happened(event: ReplicationEvent): void
   /** Whether the group says that this worker still has its shards. */

@@ -7,7 +7,7 @@ import type { Line } from './line.ts'
 import { LineBook } from './line-book.ts'
 import { openLines } from './open-lines.ts'
 import type { ShardContext } from './shard-context.ts'
-import { type Consequence, heldReason, recreated } from './source-events.ts'
+import { type Consequence, heldReason, recreated, sourceChanged } from './source-events.ts'
 
 /** A partition that cannot be copied for now. */
 export interface FailedLine {
@@ -86,8 +86,8 @@ export class ShardLines {
         stop ??= reason
       } else if (line.state === 'failed' && line.retryAt <= now) this.#fetch(line)
     }
-    this.#noteOrphans(routes)
-    return stop
+    const reason = this.#noteOrphans(routes)
+    return stop ?? reason
   }
 
   /** Follows what an event means for its line; answers an error when the run is to stop. */
@@ -192,16 +192,17 @@ export class ShardLines {
   }
 
   /** Positions of selected topics that are not there any more. */
-  #noteOrphans(routes: ReadonlyMap<string, unknown>): void {
+  #noteOrphans(routes: ReadonlyMap<string, unknown>): TidemarkError | undefined {
     const context = this.#context
     const { control, clock, source, job } = context
+    let stop: TidemarkError | undefined
     for (const [key, position] of control.positions) {
       if (routes.has(key) || this.lines.has(key) || this.orphans.has(key) || position.held === 'lost')
         continue
       const slash = key.lastIndexOf('/')
       const topic = key.slice(0, slash)
       const partition = Number(key.slice(slash + 1))
-      if (shardOf(topic, partition) !== this.#shard || !context.selects(topic)) continue
+      if (shardOf(topic, partition) !== this.#shard || !context.misses(topic, partition)) continue
       const book = LineBook.resume(position)
       const now = clock.now()
       book.note('lost', book.to, book.to, now)
@@ -215,7 +216,9 @@ export class ShardLines {
         action: job.onChange.lost,
       })
       context.telemetry.count('replicate_source_changes', 1, { topic, type: 'lost' })
+      if (job.onChange.lost === 'stop') stop ??= sourceChanged(topic, partition, book.to, 'lost')
     }
+    return stop
   }
 
   #warn(key: string, error: Error): void {

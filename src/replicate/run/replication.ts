@@ -82,7 +82,7 @@ async function run(
     totals: book.totals,
     routes: (shard) => catalogue.routes(shard),
     routesAsked: () => catalogue.askedAt,
-    selects: (topic) => catalogue.selects(topic),
+    misses: (topic, partition) => catalogue.misses(topic, partition),
     happened: (event) => book.happened(event),
     confirm: async () => (await member?.confirm()) ?? false,
   }

@@ -14,6 +14,8 @@ export class Catalogue {
   #failed: readonly TidemarkError[] = []
   #routes: ReadonlyMap<number, ReadonlyMap<string, Route>> = new Map()
   #signature = ''
+  /** Partitions of all topics of the source. */
+  #there: ReadonlyMap<string, number> = new Map()
   #askedAt = Number.NEGATIVE_INFINITY
   readonly #selects: (topic: string) => boolean
 
@@ -34,9 +36,9 @@ export class Catalogue {
     return this.#failed
   }
 
-  /** Whether a topic of that name would be copied if it were there. */
-  selects(topic: string): boolean {
-    return this.#selects(topic)
+  /** Whether a partition would be copied if it were there, and is not. */
+  misses(topic: string, partition: number): boolean {
+    return this.#selects(topic) && partition >= (this.#there.get(topic) ?? 0)
   }
 
   routes(shard: number): ReadonlyMap<string, Route> {
@@ -53,6 +55,7 @@ export class Catalogue {
     const asked = systemClock.monotonic()
     const infos = await this.#source.topics(undefined, { signal })
     this.#askedAt = asked
+    this.#there = new Map(infos.map(({ name, partitions }) => [name, partitions.length]))
     const clusters = { source: this.#source.clusterId, target: this.#target.clusterId }
     const { topics, failed } = selectTopics(this.#job, infos, clusters)
     for (const error of failed) {
