@@ -66,10 +66,11 @@ export class ShardCopy {
     this.#producer = producer
     this.#pace = pace
     this.#ways = new Ways(producer, shard)
-    this.#lines = new ShardLines(context, shard, failed, (line) => {
+    const arrived = (line: Line) => {
       this.#ready.add(line)
       this.#bell.ring()
-    })
+    }
+    this.#lines = new ShardLines(context, shard, failed, arrived, () => this.routesChanged())
   }
 
   get lines(): Iterable<Line> {
@@ -152,7 +153,7 @@ export class ShardCopy {
   }
 
   #hasDirty(): boolean {
-    if (this.#lines.unmarked) return true
+    if (this.#lines.toBeMarked) return true
     for (const { book } of this.#lines.lines.values()) if (book.dirty) return true
     for (const { book } of this.#lines.orphans.values()) if (book.dirty) return true
     return false

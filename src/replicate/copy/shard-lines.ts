@@ -36,18 +36,24 @@ export class ShardLines {
   readonly #context: ShardContext
   readonly #shard: number
   readonly #arrived: (line: Line) => void
-  readonly #seen = new Set<string>()
+  readonly #prepared: () => void
+  /** Partitions that were there when the shard was begun, and are not open yet; undefined before the first look. */
+  #initial: Set<string> | undefined
+  /** Partitions whose targets are being made. */
+  readonly #pending = new Set<string>()
 
   constructor(
     context: ShardContext,
     shard: number,
     failed: Map<string, FailedLine>,
     arrived: (line: Line) => void,
+    prepared: () => void,
   ) {
     this.#context = context
     this.#shard = shard
     this.failed = failed
     this.#arrived = arrived
+    this.#prepared = prepared
     this.unmarked = !context.control.hasBegun(shard)
   }
 
@@ -56,11 +62,10 @@ export class ShardLines {
     const context = this.#context
     const now = context.clock.monotonic()
     const routes = context.routes(this.#shard)
-    const fresh = new Map(
-      [...routes].filter(([key]) => !this.lines.has(key) && (this.failed.get(key)?.retryAt ?? 0) <= now),
-    )
+    this.#initial ??= new Set(this.unmarked ? routes.keys() : [])
+    const fresh = new Map([...routes].filter(([key]) => this.#isFresh(key, now)))
     const opened = await openLines(context, fresh, {
-      firstTime: this.unmarked && this.#seen.size === 0,
+      firstTime: (key) => this.#initial?.has(key) ?? false,
       memory: this.memory,
       arrived: (key) => {
         const line = this.lines.get(key)
@@ -69,11 +74,22 @@ export class ShardLines {
       signal,
     })
     this.duplicates += opened.duplicates
-    for (const [key, error] of opened.failed) this.fail(key, error)
+    for (const [key, settled] of opened.pending) {
+      this.#pending.add(key)
+      settled.then((error) => {
+        this.#pending.delete(key)
+        if (isTidemarkError(error)) this.fail(key, error)
+        this.#prepared()
+      })
+    }
+    for (const [key, error] of opened.failed) {
+      this.#initial.delete(key)
+      this.fail(key, error)
+    }
     let stop: TidemarkError | undefined
     for (const line of opened.lines) {
       const key = keyOf(line)
-      this.#seen.add(key)
+      this.#initial.delete(key)
       this.failed.delete(key)
       this.lines.set(key, line)
       const reason = await this.#begin(line)
@@ -88,6 +104,15 @@ export class ShardLines {
     }
     const reason = this.#noteOrphans(routes)
     return stop ?? reason
+  }
+
+  /** The shard was never begun, and everything that was there when it was is open now: its mark may be written. */
+  get toBeMarked(): boolean {
+    return this.unmarked && this.#initial?.size === 0
+  }
+
+  #isFresh(key: string, now: number): boolean {
+    return !this.lines.has(key) && !this.#pending.has(key) && (this.failed.get(key)?.retryAt ?? 0) <= now
   }
 
   /** Follows what an event means for its line; answers an error when the run is to stop. */

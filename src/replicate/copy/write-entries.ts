@@ -65,7 +65,7 @@ export async function writeEntries(
     })
   }
   for (const { key, book } of lines.orphans.values()) if (book.dirty) add(key, book, true)
-  if (lines.unmarked) {
+  if (lines.toBeMarked) {
     const mark = { pipeline: job.name, cluster: source.clusterId, shard }
     positions.push({ timestamp, key: encodeShardKey(mark), value: encodeShardMark(now) })
     then.push(() => {
