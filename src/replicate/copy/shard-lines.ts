@@ -78,7 +78,10 @@ export class ShardLines {
       this.#pending.add(key)
       settled.then((error) => {
         this.#pending.delete(key)
-        if (isTidemarkError(error)) this.fail(key, error)
+        if (isTidemarkError(error)) {
+          this.#initial?.delete(key)
+          this.fail(key, error)
+        }
         this.#prepared()
       })
     }
