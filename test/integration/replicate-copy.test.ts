@@ -132,6 +132,30 @@ test('a topic that appears is found, an added partition and a changed setting ar
   await assertMapped(lab, lab.job('grow'), 'grow-new', 3)
 })
 
+test('a pipeline that begins at the end copies what comes then, and topics that appear later from their beginning, also over a restart', async () => {
+  const { java, sourceAdmin, target } = lab
+  await sourceAdmin.createTopic('late-old', 1)
+  const producer = await java.producer({ 'bootstrap.servers': lab.source.bootstrap })
+  const fill = (topic: string, first: number) =>
+    producer.fill({ topic, partitions: 1, first, count: 5, size: 20 })
+  await fill('late-old', 0)
+  const job = lab.job('late', { startAt: 'latest' })
+  const first = lab.worker(job)
+  await first.until('it stands at the end', ({ partitions }) => partitions.some(({ next }) => next === 5))
+  await fill('late-old', 5)
+  await first.until('what came then is copied', ({ records }) => records === 5)
+  assert.equal(await first.stop(), 0)
+  await sourceAdmin.createTopic('late-new', 1)
+  await fill('late-new', 0)
+  const second = lab.worker(job)
+  await second.until('the new topic is copied', ({ records }) => records === 5)
+  assert.equal(await second.stop(), 0)
+  const keys = async (topic: string) =>
+    (await java.read(target.bootstrap, topic, 0)).map(({ key }) => key?.toString())
+  assert.deepEqual(await keys('late-old'), ['0-5', '0-6', '0-7', '0-8', '0-9'])
+  assert.deepEqual(await keys('late-new'), ['0-0', '0-1', '0-2', '0-3', '0-4'])
+})
+
 test('records find their partition by key where the target has another number of them, with headers that say where they were', async () => {
   const { java, sourceAdmin, targetAdmin, target } = lab
   await sourceAdmin.createTopic('spread-a', 2)

@@ -16,7 +16,7 @@ export interface Line {
   topicId: string | undefined
   state: 'copying' | 'held' | 'lost' | 'failed'
   reason: string | undefined
-  /** Ms (monotonic) from which on a failed one is fetched again. */
+  /** Ms (monotonic) from which on a failed one is fetched again; of a lost one, when it was lost. */
   retryAt: number
   /** Ms since the epoch of the last entry in the map topic. */
   publishedAt: number

@@ -14,9 +14,14 @@ export interface OpenedLines {
   readonly lines: readonly Line[]
   /** By `routeKey`: these cannot be copied for now. */
   readonly failed: ReadonlyMap<string, TidemarkError>
+  /** By `routeKey`: their targets are still being made; each resolves when that has ended, with the error if there was one. */
+  readonly pending: ReadonlyMap<string, Promise<unknown>>
   /** Records that landed after the last position, and may be copied again (at least once). */
   readonly duplicates: number
 }
+
+/** Ms in which a target that is there is known to be. */
+const readyPatience = 300
 
 interface Candidate {
   readonly key: string
@@ -33,8 +38,8 @@ export async function openLines(
   context: ShardContext,
   routes: ReadonlyMap<string, Route>,
   options: {
-    /** The shard has never been begun: partitions begin where the job says. */
-    readonly firstTime: boolean
+    /** The partition was there when the shard was begun: it begins where the job says. */
+    readonly firstTime: (key: string) => boolean
     readonly memory: SlabPool
     /** Called when something has come for a line. */
     readonly arrived: (key: string) => void
@@ -42,13 +47,21 @@ export async function openLines(
   },
 ): Promise<OpenedLines> {
   const failed = new Map<string, TidemarkError>()
+  const pending = new Map<string, Promise<unknown>>()
   const prepared = await Promise.all(
     [...routes].map(async ([key, route]): Promise<Candidate[]> => {
       const topic = route.topic.source.name
       const position = context.control.position(topic, route.partition)
       try {
-        const target = await context.targets.ready(route.topic, !context.control.hasTopic(topic))
-        return [{ key, route, target, position }]
+        const ready = context.targets.ready(route.topic, !context.control.hasTopic(topic))
+        const target = await Promise.race([ready, clockedOut(context, options.signal)])
+        if (target) return [{ key, route, target, position }]
+        const settled = ready.then(
+          () => undefined,
+          (error: unknown) => error,
+        )
+        pending.set(key, settled)
+        return []
       } catch (error) {
         if (!isTidemarkError(error) || options.signal.aborted) throw error
         failed.set(key, error)
@@ -76,7 +89,12 @@ export async function openLines(
       failed.set(key, error)
     }
   }
-  return { lines, failed, duplicates }
+  return { lines, failed, pending, duplicates }
+}
+
+/** What has to be made takes longer than what is there: the others do not wait for it. */
+async function clockedOut({ clock }: ShardContext, signal: AbortSignal): Promise<undefined> {
+  await clock.sleep(readyPatience, signal)
 }
 
 /** Target partitions that records of the candidate may go to. */
@@ -122,13 +140,16 @@ async function sourceStarts(
   context: ShardContext,
   candidates: readonly Candidate[],
   failures: Map<string, TidemarkError>,
-  options: { readonly firstTime: boolean; readonly signal: AbortSignal },
+  options: { readonly firstTime: (key: string) => boolean; readonly signal: AbortSignal },
 ): Promise<Map<string, bigint>> {
-  const latest = options.firstTime && context.job.startAt === 'latest'
   const fresh = candidates.filter(({ position }) => position === undefined)
   if (fresh.length === 0) return new Map()
-  const at = latest ? ('last-stable' as const) : ('earliest' as const)
-  const asked = fresh.map(({ route }) => ({ topic: route.topic.source.name, partition: route.partition, at }))
+  const latest = context.job.startAt === 'latest'
+  const asked = fresh.map(({ key, route }) => ({
+    topic: route.topic.source.name,
+    partition: route.partition,
+    at: latest && options.firstTime(key) ? ('last-stable' as const) : ('earliest' as const),
+  }))
   const { done, failed } = await context.source.tryListOffsets(asked, { signal: options.signal })
   for (const { item, error } of failed) failures.set(routeKey(item.topic, item.partition), known(error))
   return new Map(done.map(({ topic, partition, offset }) => [routeKey(topic, partition), offset ?? 0n]))

@@ -43,8 +43,10 @@ export interface ShardContext {
   readonly totals: Totals
   /** Source partitions of a shard that are to be copied, by `routeKey`. */
   routes(shard: number): ReadonlyMap<string, Route>
-  /** Whether a topic of that name would be copied if it were there. */
-  selects(topic: string): boolean
+  /** Ms (monotonic) of the last look at the source's topics. */
+  routesAsked(): number
+  /** Whether a partition would be copied if it were there, and is not. */
+  misses(topic: string, partition: number): boolean
   /** Something happened at the source. */
   happened(event: ReplicationEvent): void
   /** Whether the group says that this worker still has its shards. */

@@ -1,25 +1,15 @@
 import { isTidemarkError, Lease, type TidemarkError } from '../../base/index.ts'
-import type { FetchedBatches, PartitionProducer, Producer } from '../../kafka/index.ts'
-import type { EncodableRecord } from '../../records/index.ts'
-import { encodeShardKey, encodeShardMark } from '../control/shard-mark.ts'
-import type { MapKey } from '../map-topic/map-record.ts'
-import { routeKey } from '../topics/routes.ts'
+import type { FetchedBatches, Producer } from '../../kafka/index.ts'
 import { Bell } from './bell.ts'
 import type { Line } from './line.ts'
-import type { LineBook } from './line-book.ts'
 import { type Outgoing, outgoingBatches } from './outgoing.ts'
+import type { Pace } from './pace.ts'
 import type { ShardContext } from './shard-context.ts'
 import { type FailedLine, keyOf, ShardLines } from './shard-lines.ts'
 import { takeEvent } from './source-events.ts'
-import { entryRecords, sendRecords } from './write-entries.ts'
+import { Ways } from './ways.ts'
+import { isPublished, writeEntries } from './write-entries.ts'
 
-/** How much goes into a transaction; kept over ownerships, so that a slow target is not asked for too much again. */
-export interface Pace {
-  bytes: number
-}
-
-/** A transaction is never made smaller than this because the target is slow. */
-const leastBytes = 64 << 10
 /** Ms for which a transaction that always finds more to do is filled at most. */
 const longestFill = 250
 /** Ms without anything landing after which a shard gives back the memory of what waits. */
@@ -49,8 +39,7 @@ export class ShardCopy {
   readonly #producer: Producer
   readonly #lines: ShardLines
   readonly #pace: Pace
-  readonly #ways = new Map<string, PartitionProducer>()
-  readonly #used = new Set<PartitionProducer>()
+  readonly #ways: Ways
   readonly #ready = new Set<Line>()
   /** Deliveries whose memory is held. */
   readonly #held = new Set<() => void>()
@@ -76,10 +65,12 @@ export class ShardCopy {
     this.#shard = shard
     this.#producer = producer
     this.#pace = pace
-    this.#lines = new ShardLines(context, shard, failed, (line) => {
+    this.#ways = new Ways(producer, shard)
+    const arrived = (line: Line) => {
       this.#ready.add(line)
       this.#bell.ring()
-    })
+    }
+    this.#lines = new ShardLines(context, shard, failed, arrived, () => this.routesChanged())
   }
 
   get lines(): Iterable<Line> {
@@ -162,14 +153,16 @@ export class ShardCopy {
   }
 
   #hasDirty(): boolean {
-    if (this.#lines.unmarked) return true
+    if (this.#lines.toBeMarked) return true
     for (const { book } of this.#lines.lines.values()) if (book.dirty) return true
     for (const { book } of this.#lines.orphans.values()) if (book.dirty) return true
     return false
   }
 
   #somethingToPublish(now: number): boolean {
-    for (const line of this.#lines.lines.values()) if (this.#publishes(line, now)) return true
+    for (const line of this.#lines.lines.values()) {
+      if (isPublished(this.#context, line, now, this.#stopping)) return true
+    }
     return false
   }
 
@@ -179,14 +172,6 @@ export class ShardCopy {
     if (!this.#context.mapTopic) return false
     for (const { book } of this.#lines.lines.values()) if (book.unpublished) return true
     return false
-  }
-
-  #publishes(line: Line, now: number): boolean {
-    const { job, mapTopic } = this.#context
-    if (!mapTopic) return false
-    const since = now - line.publishedAt
-    if (line.book.unpublished) return this.#stopping || since >= job.mapPublishInterval
-    return since >= job.mapRefreshInterval
   }
 
   #idleFor(): number {
@@ -212,47 +197,31 @@ export class ShardCopy {
         await this.#enlist()
       }
       const taken = await this.#fill(opened)
-      await this.#landed()
-      const written = await this.#write()
+      await this.#ways.landed()
+      const written = await writeEntries(this.#context, this.#shard, this.#lines, this.#ways, this.#stopping)
       this.#committedAt = clock.monotonic()
+      await this.#ways.landed()
       if (job.exactlyOnce) await this.#producer.commit()
-      else await this.#landed()
-      this.#used.clear()
-      this.#settle(written)
+      for (const work of written) work()
+      this.#count()
       totals.committed++
       telemetry.count('replicate_transactions', 1, { outcome: 'committed' })
-      this.#setPace(clock.monotonic() - opened)
+      this.#pace.committed(clock.monotonic() - opened)
       this.#openedAt = undefined
       if (this.#suspended) this.#resume()
       await this.#context.limit.take(taken.bytes, taken.records, this.#ending.signal)
     } finally {
-      if (this.#openedAt !== undefined) {
-        const took = clock.monotonic() - opened
-        if (took > job.transactionTimeout / 2) this.#pace.bytes = Math.max(leastBytes, this.#pace.bytes >> 2)
-      }
+      if (this.#openedAt !== undefined) this.#pace.failed(clock.monotonic() - opened)
     }
-  }
-
-  /** Resolves when all that was sent is in the target's logs. */
-  async #landed(): Promise<void> {
-    await Promise.all([...this.#used].map((way) => way.flush()))
-    this.#used.clear()
-  }
-
-  /** Brokers abort what takes too long: a target that is slow, or slowed down, gets less at a time. */
-  #setPace(took: number): void {
-    const { transactionTimeout, commitBytes } = this.#context.job
-    if (took > transactionTimeout / 4) this.#pace.bytes = Math.max(leastBytes, this.#pace.bytes >> 1)
-    else if (took < transactionTimeout / 16) this.#pace.bytes = Math.min(commitBytes, this.#pace.bytes * 2)
   }
 
   /** Adds the partitions that are known to be written to the transaction, with one request. */
   async #enlist(): Promise<void> {
-    const ways = [this.#controlWay()]
-    const now = this.#context.clock.now()
-    if (this.#somethingToPublish(now)) ways.push(...this.#mapWay())
+    const { controlTopic, mapTopic, clock } = this.#context
+    const ways = [this.#ways.ofOwn(controlTopic)]
+    if (mapTopic && this.#somethingToPublish(clock.now())) ways.push(this.#ways.ofOwn(mapTopic))
     for (const line of this.#ready) {
-      if (line.wish.spread === undefined) ways.push(this.#way(line, line.wish.partition))
+      if (line.wish.spread === undefined) ways.push(this.#ways.ofLine(line, line.wish.partition))
     }
     await this.#producer.addPartitions(ways)
   }
@@ -263,7 +232,7 @@ export class ShardCopy {
     const due = Math.max(opened, this.#committedAt + job.commitInterval)
     const latest = Math.max(due, opened + longestFill)
     const sum = { bytes: 0, records: 0 }
-    const most = this.#mostBytes()
+    const most = this.#pace.bytes
     while (!this.#stopping) {
       const [line] = this.#ready
       const now = clock.monotonic()
@@ -278,19 +247,13 @@ export class ShardCopy {
     return sum
   }
 
-  #mostBytes(): number {
-    const { rateLimitBytes, commitBytes } = this.#context.job
-    const most = Math.min(commitBytes, this.#pace.bytes)
-    return rateLimitBytes === undefined ? most : Math.max(1, Math.min(most, rateLimitBytes / 4))
-  }
-
   async #takeOne(line: Line, sum: { bytes: number; records: number }): Promise<void> {
     const item = line.queue.shift()
     if (!item) return
     if ('release' in item) await this.#takeBatches(line, item, sum)
     else {
       // What was sent before the event belongs to what was before it.
-      await this.#landed()
+      await this.#ways.landed()
       const consequence = await takeEvent(this.#context, line, item)
       const stop = this.#lines.follow(line, consequence)
       this.#stopError ??= stop
@@ -328,8 +291,7 @@ export class ShardCopy {
   }
 
   #send(line: Line, batch: Outgoing): Promise<void> | undefined {
-    const way = this.#way(line, batch.partition)
-    this.#used.add(way)
+    const way = this.#ways.use(this.#ways.ofLine(line, batch.partition))
     const { buffer, start, end, records, runs, partition } = batch
     return way.send({
       buffer,
@@ -360,62 +322,8 @@ export class ShardCopy {
     return new Lease(giveBack)
   }
 
-  /** Writes map entries and positions of all lines that have news. Answers what is true once it is committed. */
-  async #write(): Promise<(() => void)[]> {
-    const { job, clock, controlTopic, mapTopic, source, totals } = this.#context
-    const now = clock.now()
-    const positions: EncodableRecord[] = []
-    const maps: EncodableRecord[] = []
-    const then: (() => void)[] = []
-    const add = (key: MapKey, book: LineBook, publishNow: boolean): boolean => {
-      const entries = book.entries(now, mapTopic ? (publishNow ? 'now' : 'later') : 'never')
-      const records = entryRecords(job.name, key, entries, now)
-      positions.push(records.position)
-      maps.push(...records.maps)
-      const published = entries.maps
-        .flatMap(({ targets }) => targets)
-        .reduce((sum, { runs }) => sum + runs.length, 0)
-      totals.mapRuns += published
-      this.#context.telemetry.count('replicate_map_runs', published)
-      return entries.maps.length > 0
-    }
-    for (const line of this.#lines.lines.values()) {
-      const publishes = this.#publishes(line, now)
-      if (!line.book.dirty && !publishes) continue
-      const { topic, partition } = line.route
-      const published = add(
-        { cluster: source.clusterId, topic: topic.source.name, partition },
-        line.book,
-        publishes,
-      )
-      const next = line.book.to
-      then.push(() => {
-        line.committed = next
-        if (published) line.publishedAt = now
-      })
-    }
-    for (const { key, book } of this.#lines.orphans.values()) if (book.dirty) add(key, book, true)
-    if (this.#lines.unmarked) {
-      const mark = { pipeline: job.name, cluster: source.clusterId, shard: this.#shard }
-      positions.push({ timestamp: BigInt(now), key: encodeShardKey(mark), value: encodeShardMark(now) })
-      then.push(() => {
-        this.#lines.unmarked = false
-      })
-    }
-    if (positions.length > 0) await this.#sendOwn(this.#controlWay(), positions, controlTopic.limit)
-    const [way] = this.#mapWay()
-    if (way && mapTopic && maps.length > 0) await this.#sendOwn(way, maps, mapTopic.limit)
-    return then
-  }
-
-  async #sendOwn(way: PartitionProducer, records: readonly EncodableRecord[], limit: number): Promise<void> {
-    this.#used.add(way)
-    await sendRecords(way, records, limit)
-  }
-
-  /** The transaction counts. */
-  #settle(then: readonly (() => void)[]): void {
-    for (const work of then) work()
+  /** What was copied in the transaction counts. */
+  #count(): void {
     const { telemetry, totals, clock } = this.#context
     const now = clock.now()
     for (const line of this.#lines.lines.values()) {
@@ -452,29 +360,5 @@ export class ShardCopy {
   #resume(): void {
     this.#suspended = false
     this.#lines.resume()
-  }
-
-  #way(line: Line, partition: number): PartitionProducer {
-    return this.#wayTo(line.target.name, partition, line.target.id)
-  }
-
-  #controlWay(): PartitionProducer {
-    const { name, id, partitions } = this.#context.controlTopic
-    return this.#wayTo(name, this.#shard % partitions, id)
-  }
-
-  #mapWay(): PartitionProducer[] {
-    const { mapTopic } = this.#context
-    return mapTopic ? [this.#wayTo(mapTopic.name, this.#shard % mapTopic.partitions, mapTopic.id)] : []
-  }
-
-  #wayTo(topic: string, partition: number, topicId: string | undefined): PartitionProducer {
-    const key = routeKey(topic, partition)
-    let way = this.#ways.get(key)
-    if (!way) {
-      way = this.#producer.partition({ topic, partition, ...(topicId !== undefined && { topicId }) })
-      this.#ways.set(key, way)
-    }
-    return way
   }
 }

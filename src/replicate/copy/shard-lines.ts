@@ -7,7 +7,7 @@ import type { Line } from './line.ts'
 import { LineBook } from './line-book.ts'
 import { openLines } from './open-lines.ts'
 import type { ShardContext } from './shard-context.ts'
-import { type Consequence, heldReason, recreated } from './source-events.ts'
+import { type Consequence, heldReason, recreated, sourceChanged } from './source-events.ts'
 
 /** A partition that cannot be copied for now. */
 export interface FailedLine {
@@ -36,18 +36,24 @@ export class ShardLines {
   readonly #context: ShardContext
   readonly #shard: number
   readonly #arrived: (line: Line) => void
-  readonly #seen = new Set<string>()
+  readonly #prepared: () => void
+  /** Partitions that were there when the shard was begun, and are not open yet; undefined before the first look. */
+  #initial: Set<string> | undefined
+  /** Partitions whose targets are being made. */
+  readonly #pending = new Set<string>()
 
   constructor(
     context: ShardContext,
     shard: number,
     failed: Map<string, FailedLine>,
     arrived: (line: Line) => void,
+    prepared: () => void,
   ) {
     this.#context = context
     this.#shard = shard
     this.failed = failed
     this.#arrived = arrived
+    this.#prepared = prepared
     this.unmarked = !context.control.hasBegun(shard)
   }
 
@@ -56,11 +62,10 @@ export class ShardLines {
     const context = this.#context
     const now = context.clock.monotonic()
     const routes = context.routes(this.#shard)
-    const fresh = new Map(
-      [...routes].filter(([key]) => !this.lines.has(key) && (this.failed.get(key)?.retryAt ?? 0) <= now),
-    )
+    this.#initial ??= new Set(this.unmarked ? routes.keys() : [])
+    const fresh = new Map([...routes].filter(([key]) => this.#isFresh(key, now)))
     const opened = await openLines(context, fresh, {
-      firstTime: this.unmarked && this.#seen.size === 0,
+      firstTime: (key) => this.#initial?.has(key) ?? false,
       memory: this.memory,
       arrived: (key) => {
         const line = this.lines.get(key)
@@ -69,11 +74,25 @@ export class ShardLines {
       signal,
     })
     this.duplicates += opened.duplicates
-    for (const [key, error] of opened.failed) this.fail(key, error)
+    for (const [key, settled] of opened.pending) {
+      this.#pending.add(key)
+      settled.then((error) => {
+        this.#pending.delete(key)
+        if (isTidemarkError(error)) {
+          this.#initial?.delete(key)
+          this.fail(key, error)
+        }
+        this.#prepared()
+      })
+    }
+    for (const [key, error] of opened.failed) {
+      this.#initial.delete(key)
+      this.fail(key, error)
+    }
     let stop: TidemarkError | undefined
     for (const line of opened.lines) {
       const key = keyOf(line)
-      this.#seen.add(key)
+      this.#initial.delete(key)
       this.failed.delete(key)
       this.lines.set(key, line)
       const reason = await this.#begin(line)
@@ -81,13 +100,22 @@ export class ShardLines {
     }
     for (const [key, line] of this.lines) {
       const route = routes.get(key)
-      if (line.state === 'lost' && route) {
+      if (line.state === 'lost' && route && context.routesAsked() > line.retryAt) {
         const reason = await this.#comeBack(line, route.topic.source.id)
         stop ??= reason
       } else if (line.state === 'failed' && line.retryAt <= now) this.#fetch(line)
     }
-    this.#noteOrphans(routes)
-    return stop
+    const reason = this.#noteOrphans(routes)
+    return stop ?? reason
+  }
+
+  /** The shard was never begun, and everything that was there when it was is open now: its mark may be written. */
+  get toBeMarked(): boolean {
+    return this.unmarked && this.#initial?.size === 0
+  }
+
+  #isFresh(key: string, now: number): boolean {
+    return !this.lines.has(key) && !this.#pending.has(key) && (this.failed.get(key)?.retryAt ?? 0) <= now
   }
 
   /** Follows what an event means for its line; answers an error when the run is to stop. */
@@ -192,16 +220,17 @@ export class ShardLines {
   }
 
   /** Positions of selected topics that are not there any more. */
-  #noteOrphans(routes: ReadonlyMap<string, unknown>): void {
+  #noteOrphans(routes: ReadonlyMap<string, unknown>): TidemarkError | undefined {
     const context = this.#context
     const { control, clock, source, job } = context
+    let stop: TidemarkError | undefined
     for (const [key, position] of control.positions) {
       if (routes.has(key) || this.lines.has(key) || this.orphans.has(key) || position.held === 'lost')
         continue
       const slash = key.lastIndexOf('/')
       const topic = key.slice(0, slash)
       const partition = Number(key.slice(slash + 1))
-      if (shardOf(topic, partition) !== this.#shard || !context.selects(topic)) continue
+      if (shardOf(topic, partition) !== this.#shard || !context.misses(topic, partition)) continue
       const book = LineBook.resume(position)
       const now = clock.now()
       book.note('lost', book.to, book.to, now)
@@ -215,7 +244,9 @@ export class ShardLines {
         action: job.onChange.lost,
       })
       context.telemetry.count('replicate_source_changes', 1, { topic, type: 'lost' })
+      if (job.onChange.lost === 'stop') stop ??= sourceChanged(topic, partition, book.to, 'lost')
     }
+    return stop
   }
 
   #warn(key: string, error: Error): void {

@@ -4,9 +4,10 @@ import type { ReplicateJob } from '../job.ts'
 import type { PartitionStatus } from '../status.ts'
 import { SHARDS, transactionalIdOf } from '../workers/shards.ts'
 import { lineStatus } from './line.ts'
+import { Pace } from './pace.ts'
 import { recodesAll } from './record-headers.ts'
 import type { ShardContext } from './shard-context.ts'
-import { LineFailed, type Pace, ShardCopy } from './shard-copy.ts'
+import { LineFailed, ShardCopy } from './shard-copy.ts'
 import type { FailedLine } from './shard-lines.ts'
 
 /** Ms to wait after something went wrong: doubles up to the longest while nothing goes well. */
@@ -46,7 +47,7 @@ export class ShardRunner {
   constructor(context: ShardContext, shard: number) {
     this.#context = context
     this.shard = shard
-    this.#pace = { bytes: context.job.commitBytes }
+    this.#pace = new Pace(context.job)
   }
 
   /** Runs until stopped. Rejects with what must end the whole run. */

@@ -71,6 +71,7 @@ export function lost(context: ShardContext, line: Line): Consequence {
   const { book } = line
   if (book.held === 'lost') return { type: 'close' }
   line.state = 'lost'
+  line.retryAt = context.clock.monotonic()
   line.reason = 'the source partition does not exist any more'
   tell(context, line, 'lost', book.to, book.to)
   book.note('lost', book.to, book.to, context.clock.now())
@@ -136,11 +137,16 @@ function tell(
 
 function stopped(line: Line, type: Change): TidemarkError {
   const { topic, partition } = line.route
+  return sourceChanged(topic.source.name, partition, line.book.to, type)
+}
+
+/** What ends a run that is to stop at a change. */
+export function sourceChanged(topic: string, partition: number, offset: bigint, type: Change): TidemarkError {
   return new TidemarkError(
     'SOURCE_CHANGED',
-    `Partition ${partition} of topic ${JSON.stringify(topic.source.name)}: ${said[type]}`,
+    `Partition ${partition} of topic ${JSON.stringify(topic)}: ${said[type]}`,
     {
-      details: { topic: topic.source.name, partition, offset: line.book.to },
+      details: { topic, partition, offset },
       hint: 'Look at the source; then let the pipeline go on, or leave the topic out.',
     },
   )

@@ -81,7 +81,8 @@ async function run(
     telemetry,
     totals: book.totals,
     routes: (shard) => catalogue.routes(shard),
-    selects: (topic) => catalogue.selects(topic),
+    routesAsked: () => catalogue.askedAt,
+    misses: (topic, partition) => catalogue.misses(topic, partition),
     happened: (event) => book.happened(event),
     confirm: async () => (await member?.confirm()) ?? false,
   }

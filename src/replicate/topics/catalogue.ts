@@ -1,4 +1,4 @@
-import type { Telemetry, TidemarkError } from '../../base/index.ts'
+import { systemClock, type Telemetry, type TidemarkError } from '../../base/index.ts'
 import type { Cluster } from '../../kafka/index.ts'
 import type { ReplicateJob } from '../job.ts'
 import { type Route, routesByShard } from './routes.ts'
@@ -14,6 +14,9 @@ export class Catalogue {
   #failed: readonly TidemarkError[] = []
   #routes: ReadonlyMap<number, ReadonlyMap<string, Route>> = new Map()
   #signature = ''
+  /** Partitions of all topics of the source. */
+  #there: ReadonlyMap<string, number> = new Map()
+  #askedAt = Number.NEGATIVE_INFINITY
   readonly #selects: (topic: string) => boolean
 
   constructor(job: ReplicateJob, source: Cluster, target: Cluster, telemetry: Telemetry) {
@@ -33,18 +36,26 @@ export class Catalogue {
     return this.#failed
   }
 
-  /** Whether a topic of that name would be copied if it were there. */
-  selects(topic: string): boolean {
-    return this.#selects(topic)
+  /** Whether a partition would be copied if it were there, and is not. */
+  misses(topic: string, partition: number): boolean {
+    return this.#selects(topic) && partition >= (this.#there.get(topic) ?? 0)
   }
 
   routes(shard: number): ReadonlyMap<string, Route> {
     return this.#routes.get(shard) ?? new Map()
   }
 
+  /** Ms (monotonic): what is known is not older than this. */
+  get askedAt(): number {
+    return this.#askedAt
+  }
+
   /** Asks the source. Answers whether there is something else to copy than before. */
   async refresh(signal: AbortSignal): Promise<boolean> {
+    const asked = systemClock.monotonic()
     const infos = await this.#source.topics(undefined, { signal })
+    this.#askedAt = asked
+    this.#there = new Map(infos.map(({ name, partitions }) => [name, partitions.length]))
     const clusters = { source: this.#source.clusterId, target: this.#target.clusterId }
     const { topics, failed } = selectTopics(this.#job, infos, clusters)
     for (const error of failed) {
