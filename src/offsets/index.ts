@@ -54,6 +54,14 @@ export {
   type WantedPosition,
 } from './plan/planner.ts'
 export { type GroupSelection, type SelectedGroups, selectGroups } from './plan/select-groups.ts'
+export type {
+  HeaderScan,
+  ScanCounts,
+  ScanNotice,
+  ScannedTopic,
+  ScanOptions,
+  ScanTopic,
+} from './scan/scan-types.ts'
 export { bashQuote } from './script/bash-quote.ts'
 export { resetScript, type ScriptOptions } from './script/reset-script.ts'
 export { type RestoreScriptOptions, restoreScript } from './script/restore-script.ts'
