@@ -27,6 +27,8 @@ const CONTRADICTION = 3
 
 const TWO_32 = 0x1_0000_0000
 const LAST_PARTITION = 0x7fff_ffff
+/** Bytes of the name of another cluster that are told. */
+const LONGEST_NAME = 250
 /** Decimal digits of 2^53. */
 const MOST_DIGITS = 16
 
@@ -56,15 +58,21 @@ export class TrackingReader {
   #body: Buffer = Buffer.alloc(0)
   #otherAt = 0
   #otherEnd = 0
+  #lastOther: Buffer | undefined
 
   /** `source`: the cluster's name, as headers have it. */
   constructor(source: string) {
     this.#source = Buffer.from(source)
   }
 
-  /** The cluster that a record of origin `other` names; until the next record is read. */
-  otherCluster(): string {
-    return this.#body.toString('utf8', this.#otherAt, this.#otherEnd)
+  /** The cluster that the record just read, of origin `other`, names; undefined when it is the one that was told last. */
+  newOtherCluster(): string | undefined {
+    const at = this.#otherAt
+    const end = Math.min(this.#otherEnd, at + LONGEST_NAME)
+    const last = this.#lastOther
+    if (last !== undefined && end - at === last.length && matches(this.#body, at, last)) return undefined
+    this.#lastOther = Buffer.from(this.#body.subarray(at, end))
+    return this.#lastOther.toString()
   }
 
   /** Reads the headers of the cursor's record. Throws RECORD_CORRUPT where they are none. */
