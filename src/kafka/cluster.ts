@@ -21,6 +21,7 @@ import {
   transactionCoordinator,
 } from './producer-ids.ts'
 import { Session } from './session.ts'
+import { alterShareOffsets, deleteShareOffsets, knowsShareOffsets } from './share-offsets.ts'
 import { createPartitions, createTopics, deleteTopics } from './topic-changes.ts'
 import { readTopicConfigs, topicConfigs } from './topic-configs.ts'
 import type {
@@ -33,6 +34,7 @@ import type {
   OffsetSpec,
   Outcome,
   Position,
+  PositionChange,
   TopicInfo,
   TopicPartition,
 } from './types.ts'
@@ -163,12 +165,25 @@ class ConnectedCluster implements Cluster {
     return fetchPositions(this.#session, this.#coordinators, groups, options.signal)
   }
 
-  commitPositions(group: string, positions: readonly Position[]) {
+  commitPositions(group: string, positions: readonly Position[], { share = false }: PositionChange = {}) {
+    if (share) {
+      const offsetOf = ({ offset }: Position) => offset
+      return alterShareOffsets(this.#session, this.#coordinators, this.#leaders, group, positions, offsetOf)
+    }
     return commitPositions(this.#session, this.#coordinators, this.#leaders, group, positions)
   }
 
-  deletePositions(group: string, partitions: readonly TopicPartition[]) {
+  deletePositions(
+    group: string,
+    partitions: readonly TopicPartition[],
+    { share = false }: PositionChange = {},
+  ) {
+    if (share) return deleteShareOffsets(this.#session, this.#coordinators, this.#leaders, group, partitions)
     return deletePositions(this.#session, this.#coordinators, this.#leaders, group, partitions)
+  }
+
+  knowsShareOffsets(): Promise<boolean> {
+    return this.#session.retrying(() => knowsShareOffsets(this.#session))
   }
 
   deleteGroups(groups: readonly string[]) {

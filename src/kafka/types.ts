@@ -92,7 +92,7 @@ export interface GroupDescription extends GroupListing {
   readonly members: readonly GroupMember[]
 }
 
-/** A committed offset: the next record to read. */
+/** A committed offset, or the start offset of a share group: the next record to read. */
 export interface Position extends TopicPartition {
   readonly offset: bigint
   /** −1 = unknown. */
@@ -106,6 +106,14 @@ export interface GroupPositions {
   readonly positions: readonly Position[]
   /** Partitions whose newest commit was still part of an open transaction: the last decided one is given. */
   readonly unstable: readonly TopicPartition[]
+  /** Known only of a share group that has start offsets: then those are its positions. */
+  readonly type?: 'share'
+}
+
+/** Of which type the group is whose positions are changed. */
+export interface PositionChange {
+  /** A share group: its start offsets are set; leader epoch and metadata are not kept. @default false */
+  readonly share?: boolean
 }
 
 export interface ProducerIdentity {
@@ -209,11 +217,18 @@ export interface Cluster extends AsyncDisposable {
     options?: { readonly signal?: AbortSignal },
   ): Promise<Outcome<string, GroupPositions>>
   /** One commit request with all partitions of the group (generation −1). */
-  commitPositions(group: string, positions: readonly Position[]): Promise<Outcome<Position, Position>>
+  commitPositions(
+    group: string,
+    positions: readonly Position[],
+    change?: PositionChange,
+  ): Promise<Outcome<Position, Position>>
   deletePositions(
     group: string,
     partitions: readonly TopicPartition[],
+    change?: PositionChange,
   ): Promise<Outcome<TopicPartition, TopicPartition>>
+  /** Whether start offsets of share groups can be read and set here. */
+  knowsShareOffsets(): Promise<boolean>
   deleteGroups(groups: readonly string[]): Promise<Outcome<string, string>>
   /** A new producer id, or that of a transactional id, with its epoch raised (fences the former owner). */
   initProducerId(transactional?: {

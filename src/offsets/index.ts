@@ -11,8 +11,8 @@
  * Maps, translation, plans and scripts are pure; only `apply/`, `file/` and `snapshot/` talk to a cluster or to a store.
  *
  * It does not promise: that a group which starts between the checks and the commit is noticed before the
- * read-back; that consumers which use `assign()` and never commit are noticed at all; positions of share
- * groups, which are not committed offsets.
+ * read-back; that consumers which use `assign()` and never commit are noticed at all; of share groups, what was
+ * acknowledged out of order beyond their start offsets.
  */
 export { type ApplyOptions, applyPlan } from './apply/apply-plan.ts'
 export type { ApplyReport, EntryOutcome, GroupOutcome } from './apply/apply-report.ts'

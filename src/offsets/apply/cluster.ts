@@ -9,6 +9,7 @@ export type PositionsCluster = Pick<
   | 'fetchPositions'
   | 'commitPositions'
   | 'deletePositions'
+  | 'knowsShareOffsets'
   | 'topics'
   | 'listOffsets'
   | 'brokerConfig'

@@ -34,11 +34,14 @@ export async function commitGroup(
       ? [{ topic, partition, offset: target, leaderEpoch: -1, metadata }]
       : [],
   )
+  const change = entries.some(({ type }) => type === 'share') ? { share: true } : {}
   const started = clock.monotonic()
   const failed = new Map<string, TidemarkError>()
   try {
     const first =
-      positions.length === 0 ? { done: [], failed: [] } : await cluster.commitPositions(group, positions)
+      positions.length === 0
+        ? { done: [], failed: [] }
+        : await cluster.commitPositions(group, positions, change)
     // Our own note must never be what keeps a position from being set (`offset.metadata.max.bytes`).
     const tooLong = first.failed.filter(
       ({ item, error }) =>
@@ -74,7 +77,11 @@ async function deleteUnwanted(
   if (unwanted.length === 0) return new Map()
   const partitions = unwanted.map(({ topic, partition }) => ({ topic, partition }))
   try {
-    const { failed } = await cluster.deletePositions(group, partitions)
+    const { failed } = await cluster.deletePositions(
+      group,
+      partitions,
+      unwanted.some(({ type }) => type === 'share') ? { share: true } : {},
+    )
     return new Map(
       failed
         // A group that is gone has no positions, which is what was wanted.

@@ -1,7 +1,7 @@
 import { type Clock, TidemarkError } from '../../base/index.ts'
-import type { GroupDescription, GroupPositions, Position } from '../../kafka/index.ts'
+import type { GroupDescription, GroupListing, GroupPositions, Position } from '../../kafka/index.ts'
 import type { Plan, PlanEntry } from '../plan/plan.ts'
-import { outOfRangeError, place, rangeSentence } from '../plan/planner.ts'
+import { otherType, outOfRangeError, place, rangeSentence } from '../plan/planner.ts'
 import { type LogBounds, withinLog } from '../translate/translation.ts'
 import type { PositionsCluster } from './cluster.ts'
 import { readLogs } from './read-target.ts'
@@ -46,6 +46,7 @@ export async function checkGroups(
 
   const wanted = new Set(groups)
   const listed = (await cluster.listGroups()).filter(({ group }) => wanted.has(group))
+  for (const [group, error] of await typeRefusals(plan, listed, cluster)) refuse(group, error)
   const described = await cluster.describeGroups(listed)
   for (const description of described.done) {
     if (description.members.length > 0) refuse(description.group, activeMembers(description))
@@ -97,8 +98,45 @@ async function read(cluster: PositionsCluster, groups: readonly string[], signal
 }
 
 function refusedEntry(entry: PlanEntry): TidemarkError {
+  if (entry.kind === 'other-type') return typeDiffers(entry.group, entry.reason)
   if (entry.kind !== 'unreadable') return outOfRangeError(entry)
   return new TidemarkError('BROKER_ERROR', entry.reason, { details: { group: entry.group } })
+}
+
+/** Share groups and others have no positions in common; and not every cluster has share groups. */
+async function typeRefusals(
+  plan: Plan,
+  listed: readonly GroupListing[],
+  cluster: PositionsCluster,
+): Promise<ReadonlyMap<string, TidemarkError>> {
+  const wanted = new Map(plan.entries.map(({ group, type }) => [group, type === 'share']))
+  const refusals = new Map<string, TidemarkError>()
+  for (const { group, type } of listed) {
+    const isShare = type === 'share'
+    const asShare = wanted.get(group)
+    if (asShare === undefined || type === 'unknown' || asShare === isShare) continue
+    refusals.set(group, typeDiffers(group, otherType(group, isShare)))
+  }
+  const share = [...wanted].flatMap(([group, isShare]) => (isShare ? [group] : []))
+  if (share.length > 0 && !(await cluster.knowsShareOffsets())) {
+    for (const group of share) refusals.set(group, noShareGroups(group))
+  }
+  return refusals
+}
+
+function typeDiffers(group: string, reason: string): TidemarkError {
+  return new TidemarkError('GROUP_TYPE_DIFFERS', reason, {
+    details: { group },
+    hint: 'Leave the group out, or delete the one on the target first.',
+  })
+}
+
+function noShareGroups(group: string): TidemarkError {
+  return new TidemarkError(
+    'UNSUPPORTED_VERSION',
+    `The brokers cannot set the start offsets of share group '${group}'`,
+    { details: { group }, hint: 'Kafka 4.2 can; elsewhere leave share groups out.' },
+  )
 }
 
 /** The log may have changed since the plan was made: retention, a topic deleted and created again. */

@@ -132,6 +132,7 @@ class GroupTranslation {
     if (answer.kind === 'unmapped') return this.#none(targetTopic, targetPartition, 'unmapped', reason, from)
     return {
       group: this.#group.group,
+      type: this.#group.type,
       topic: targetTopic,
       partition: targetPartition,
       offset: answer.target,
@@ -162,6 +163,7 @@ class GroupTranslation {
     if (answer.kind === 'unmapped') return this.#none(topic, partition, 'unmapped', reason, from)
     return {
       group: this.#group.group,
+      type: this.#group.type,
       topic,
       partition,
       offset: answer.target,
@@ -193,6 +195,7 @@ class GroupTranslation {
       this.#done.add(key)
       wanted.push({
         group: this.#group.group,
+        type: this.#group.type,
         topic: targetTopic,
         partition,
         offset: logStart,
@@ -227,8 +230,8 @@ class GroupTranslation {
     reason: string,
     from: readonly SourcePosition[],
   ): WantedPosition {
-    const { group } = this.#group
-    return { group, topic, partition, offset: undefined, metadata: null, kind, reason, reread: 0, from }
+    const { group, type } = this.#group
+    return { group, type, topic, partition, offset: undefined, metadata: null, kind, reason, reread: 0, from }
   }
 
   /** What the application had there, byte for byte; a mark where no application keeps anything. */

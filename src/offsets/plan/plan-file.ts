@@ -1,5 +1,6 @@
 import { TidemarkError } from '../../base/index.ts'
 import { JsonValue } from '../json-value.ts'
+import { readShareMark } from '../share-mark.ts'
 import {
   hashPlan,
   type Plan,
@@ -24,6 +25,8 @@ const kinds = [
   'as-before',
   'no-partition',
   'unreadable',
+  'other-type',
+  'unwanted',
 ] as const
 const noticeCodes = [
   'share-group',
@@ -67,7 +70,7 @@ export function planFromJson(text: string, file: string): Plan {
 
 function readOrigin(origin: JsonValue): PlanOrigin {
   const captured = time(origin.at('captured'))
-  switch (origin.at('type').word(['backup', 'file', 'snapshot'])) {
+  switch (origin.at('type').word(['backup', 'file', 'snapshot', 'groups'])) {
     case 'backup':
       return {
         type: 'backup',
@@ -79,6 +82,8 @@ function readOrigin(origin: JsonValue): PlanOrigin {
       return { type: 'file', file: origin.at('file').text(), captured }
     case 'snapshot':
       return { type: 'snapshot', snapshotId: origin.at('snapshot_id').text(), captured }
+    case 'groups':
+      return { type: 'groups', from: origin.at('from').textOr(undefined), captured }
   }
 }
 
@@ -86,6 +91,7 @@ function readEntry(entry: JsonValue): PlanEntry {
   const current = entry.at('current')
   return {
     group: entry.at('group').text(),
+    ...readShareMark(entry),
     topic: entry.at('topic').text(),
     partition: entry.at('partition').count(),
     current: current.present

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { offsetToJson } from '../json-value.ts'
+import { type ShareMark, shareMark } from '../share-mark.ts'
 import type { TranslationKind } from '../translate/translation.ts'
 
 /**
@@ -20,6 +21,9 @@ export type PlanAction = 'SET' | 'DELETE' | 'KEEP' | 'SKIP' | 'REFUSE'
  * - `as-before`: the group had this position when a snapshot was taken
  * - `no-partition`: the target has no such partition
  * - `unreadable`: the group's positions on the target could not be read
+ * - `other-type`: the target has a share group of this name, and the positions are of another kind of group, or the other
+ *   way round
+ * - `unwanted`: the position is to be deleted, because a user said so
  */
 export type PlanKind =
   | TranslationKind
@@ -31,6 +35,8 @@ export type PlanKind =
   | 'as-before'
   | 'no-partition'
   | 'unreadable'
+  | 'other-type'
+  | 'unwanted'
 
 /** A position on the source that a target follows from. */
 export interface SourcePosition {
@@ -46,7 +52,7 @@ export interface CurrentPosition {
 }
 
 /** One group in one partition. */
-export interface PlanEntry {
+export interface PlanEntry extends ShareMark {
   readonly group: string
   readonly topic: string
   readonly partition: number
@@ -100,6 +106,12 @@ export type PlanOrigin =
       readonly snapshotId: string
       readonly captured: number
     }
+  | {
+      /** Groups of the same cluster: `from` is the one whose positions are copied; undefined when some are deleted. */
+      readonly type: 'groups'
+      readonly from: string | undefined
+      readonly captured: number
+    }
 
 /** What would be changed, bound to the cluster and to the positions seen when it was made. */
 export interface Plan {
@@ -125,6 +137,7 @@ export function planToValues(plan: Omit<Plan, 'hash'>): Record<string, unknown> 
     origin: originToValues(origin),
     entries: plan.entries.map((entry) => ({
       group: entry.group,
+      ...shareMark(entry.type === 'share'),
       topic: entry.topic,
       partition: entry.partition,
       current: entry.current
@@ -161,6 +174,8 @@ function originToValues(origin: PlanOrigin): Record<string, unknown> {
       return { type: 'file', file: origin.file, captured }
     case 'snapshot':
       return { type: 'snapshot', snapshot_id: origin.snapshotId, captured }
+    case 'groups':
+      return { type: 'groups', from: origin.from ?? null, captured }
   }
 }
 
