@@ -17,6 +17,13 @@ const captured = {
       '00000000ffffffffffffffff000000000000000000056e6f7065010000000000',
     ].join(''),
   },
+  describe0: {
+    request: '02037367000000',
+    response: [
+      '000000000203736702076f72646572733dd3a72f1e6b4a7392fe894ae663be6f0200000000000000000000000b000000000000',
+      '0000000000000000',
+    ].join(''),
+  },
   alter: {
     request: '03736703076f72646572730200000002000000000001869f0000047a7a7a02000000000000000000000001000000',
     response: [
@@ -31,7 +38,7 @@ const captured = {
     response: [
       '0000000000000003076f72646572730669e9b7ea0c486688d75fbf071a587c00000000047a7a7a00000000000000000000000000',
       '000000000330546869732073657276657220646f6573206e6f7420686f7374207468697320746f7069632d706172746974696f6e',
-      '2e000000',
+      '2e0000',
     ].join(''),
   },
 }
@@ -82,12 +89,9 @@ test('start offsets are asked for and read as a broker wrote them, also where th
 })
 
 test('version 0 of the same answer has no lag', async () => {
-  const response =
-    '000000000203736702076f7264657273' +
-    '0669e9b7ea0c486688d75fbf071a587c' +
-    '0200000000000000000000000b000000000000000000' +
-    '000000000000'
-  const { answer } = await exchange(describeShareGroupOffsets, 0, response, ['sg'])
+  const { request, response } = captured.describe0
+  const { request: sent, answer } = await exchange(describeShareGroupOffsets, 0, response, ['sg'])
+  assert.equal(sent, request)
   assert.equal(answer.groups[0]?.topics[0]?.partitions[0]?.startOffset, 11n)
 })
 
