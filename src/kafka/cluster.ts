@@ -3,6 +3,7 @@ import { alterTopicConfigs } from './alter-configs.ts'
 import { alterManyTopicConfigs, type TopicChanges } from './alter-many-configs.ts'
 import { brokerConfig } from './broker-configs.ts'
 import type { BrokerConnection } from './broker-connection.ts'
+import { commitGroups } from './bulk-commits.ts'
 import { type ConnectContext, sessionOptions } from './cluster-options.ts'
 import { Coordinators } from './coordinators.ts'
 import { deleteGroups } from './delete-groups.ts'
@@ -28,6 +29,8 @@ import type {
   Broker,
   Cluster,
   ClusterOptions,
+  CommitBounds,
+  GroupCommit,
   GroupListing,
   ListedOffset,
   NewTopic,
@@ -171,6 +174,10 @@ class ConnectedCluster implements Cluster {
       return alterShareOffsets(this.#session, this.#coordinators, this.#leaders, group, positions, offsetOf)
     }
     return commitPositions(this.#session, this.#coordinators, this.#leaders, group, positions)
+  }
+
+  commitGroups(commits: readonly GroupCommit[], bounds: CommitBounds = {}) {
+    return commitGroups(this.#session, this.#coordinators, this.#leaders, commits, bounds)
   }
 
   deletePositions(

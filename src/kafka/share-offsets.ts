@@ -103,44 +103,59 @@ export async function alterShareOffsets<Item extends TopicPartition>(
   items: readonly Item[],
   startOffset: (item: Item) => bigint,
 ): Promise<Outcome<Item, Item>> {
-  const quoted = JSON.stringify(group)
-  const change = `set start offsets of share group ${quoted}`
+  const change = `set start offsets of share group ${JSON.stringify(group)}`
   return runBatch<Item, Item>(session, {
     items,
     perRequest: Number.POSITIVE_INFINITY,
     route: (open, round) => coordinators.route(open, round, () => group, change),
-    send: async (connection, part) => {
-      const request = [...Map.groupBy(part, ({ topic }) => topic)].map(([name, of]) => ({
-        name,
-        partitions: of.map((item) => ({ partition: item.partition, startOffset: startOffset(item) })),
-      }))
-      const api = offeredVersion(connection, alterShareGroupOffsets)
-      if (api === undefined) throw unsupported(connection)
-      const response = await session.call(connection, api, [group, request])
-      checkWhole(response, { doing: change, acl: 'Read', group }, connection)
-      const found = new Map(
-        response.topics.flatMap(({ name, partitions }) =>
-          partitions.map((answer) => [`${answer.partition} ${name}`, answer] as const),
-        ),
-      )
-      const results: ItemResult<Item, Item>[] = []
-      for (const item of part) {
-        const { topic, partition } = item
-        const answer = found.get(`${partition} ${topic}`)
-        if (answer === undefined) continue
-        if (answer.errorCode === 0) results.push({ item, result: item })
-        else {
-          const doing = `set the start offset of share group ${quoted} in ${topic}-${partition}`
-          // A coordinator that does not know a partition may lag behind: only when the metadata agree is it missing.
-          const retriable =
-            answer.errorCode === codes.unknownTopic ? { retriable: await leaders.exists(item) } : {}
-          const told = { doing, acl: 'Read', group, topic, partition, message: answer.errorMessage }
-          results.push({ item, error: errorFromCode(answer.errorCode, { ...told, ...retriable }) })
-        }
-      }
-      return results
-    },
+    send: (connection, part) => sendStartOffsets(session, leaders, connection, group, part, startOffset),
   })
+}
+
+/** One request that sets start offsets of a share group; an outcome for each item that was answered. */
+export async function sendStartOffsets<Item extends TopicPartition>(
+  session: Session,
+  leaders: Leaders,
+  connection: BrokerConnection,
+  group: string,
+  items: readonly Item[],
+  startOffset: (item: Item) => bigint,
+  timeout?: number,
+): Promise<ItemResult<Item, Item>[]> {
+  const quoted = JSON.stringify(group)
+  const request = [...Map.groupBy(items, ({ topic }) => topic)].map(([name, of]) => ({
+    name,
+    partitions: of.map((item) => ({ partition: item.partition, startOffset: startOffset(item) })),
+  }))
+  const api = offeredVersion(connection, alterShareGroupOffsets)
+  if (api === undefined) throw unsupported(connection)
+  const response = await session.call(connection, api, [group, request], timeout)
+  checkWhole(
+    response,
+    { doing: `set start offsets of share group ${quoted}`, acl: 'Read', group },
+    connection,
+  )
+  const found = new Map(
+    response.topics.flatMap(({ name, partitions }) =>
+      partitions.map((answer) => [`${answer.partition} ${name}`, answer] as const),
+    ),
+  )
+  const results: ItemResult<Item, Item>[] = []
+  for (const item of items) {
+    const { topic, partition } = item
+    const answer = found.get(`${partition} ${topic}`)
+    if (answer === undefined) continue
+    if (answer.errorCode === 0) results.push({ item, result: item })
+    else {
+      const doing = `set the start offset of share group ${quoted} in ${topic}-${partition}`
+      // A coordinator that does not know a partition may lag behind: only when the metadata agree is it missing.
+      const retriable =
+        answer.errorCode === codes.unknownTopic ? { retriable: await leaders.exists(item) } : {}
+      const told = { doing, acl: 'Read', group, topic, partition, message: answer.errorMessage }
+      results.push({ item, error: errorFromCode(answer.errorCode, { ...told, ...retriable }) })
+    }
+  }
+  return results
 }
 
 /**

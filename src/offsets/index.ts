@@ -14,11 +14,13 @@
  * read-back; that consumers which use `assign()` and never commit are noticed at all; of share groups, what was
  * acknowledged out of order beyond their start offsets.
  */
-export { type ApplyOptions, applyPlan } from './apply/apply-plan.ts'
+export { type ApplyOptions, applyPlan, touchedGroups } from './apply/apply-plan.ts'
 export type { ApplyReport, EntryOutcome, GroupOutcome } from './apply/apply-report.ts'
 export type { PositionsCluster } from './apply/cluster.ts'
+export type { CommitFigures } from './apply/commit-figures.ts'
 export { type AskedTime, offsetsForTimes } from './apply/offsets-for-times.ts'
 export { readLogs, readTarget, type TargetState } from './apply/read-target.ts'
+export { type IdleOptions, waitForIdle } from './apply/wait-for-idle.ts'
 export { type CapturedOffsets, captureOffsets } from './file/capture-offsets.ts'
 export { type OffsetsFile, positionsOf, type SavedGroup, type SavedPosition } from './file/offsets-file.ts'
 export { offsetsFromJson, offsetsToJson } from './file/offsets-json.ts'
