@@ -21,6 +21,7 @@ import {
   type Transactional,
   transactionCoordinator,
 } from './producer-ids.ts'
+import { renewPositions } from './renew-positions.ts'
 import { Session } from './session.ts'
 import { alterShareOffsets, deleteShareOffsets, knowsShareOffsets } from './share-offsets.ts'
 import { createPartitions, createTopics, deleteTopics } from './topic-changes.ts'
@@ -187,6 +188,10 @@ class ConnectedCluster implements Cluster {
   ) {
     if (share) return deleteShareOffsets(this.#session, this.#coordinators, this.#leaders, group, partitions)
     return deletePositions(this.#session, this.#coordinators, this.#leaders, group, partitions)
+  }
+
+  renewPositions(group: string, positions: readonly Position[], keepMs: number) {
+    return renewPositions(this.#session, this.#coordinators, group, positions, keepMs)
   }
 
   knowsShareOffsets(): Promise<boolean> {

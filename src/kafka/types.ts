@@ -256,6 +256,15 @@ export interface Cluster extends AsyncDisposable {
     partitions: readonly TopicPartition[],
     change?: PositionChange,
   ): Promise<Outcome<TopicPartition, TopicPartition>>
+  /**
+   * Commits positions as they are with a time in ms for which they are to be kept: also those of a group of which the last member
+   * has left long ago.
+   */
+  renewPositions(
+    group: string,
+    positions: readonly Position[],
+    keepMs: number,
+  ): Promise<Outcome<Position, Position>>
   /** Whether start offsets of share groups can be read and set here. */
   knowsShareOffsets(): Promise<boolean>
   deleteGroups(groups: readonly string[]): Promise<Outcome<string, string>>

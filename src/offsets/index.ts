@@ -25,6 +25,17 @@ export { type CapturedOffsets, captureOffsets } from './file/capture-offsets.ts'
 export { type OffsetsFile, positionsOf, type SavedGroup, type SavedPosition } from './file/offsets-file.ts'
 export { offsetsFromJson, offsetsToJson } from './file/offsets-json.ts'
 export { layerOffsets, type NamedOffsets, offsetsHash, offsetsSince } from './file/offsets-layers.ts'
+export { type KafkaCsvRow, readKafkaCsv } from './given/kafka-csv.ts'
+export { type ChosenPlaces, planCopy, planDeletion, planFromRows } from './groups/group-plans.ts'
+export { type HeldGroup, type HoldState, holdGroups } from './groups/hold-groups.ts'
+export {
+  type InspectedCluster,
+  type InspectedGroup,
+  type InspectedPosition,
+  inspectGroups,
+} from './groups/inspect-groups.ts'
+export { kafkaCsvText } from './groups/kafka-csv-text.ts'
+export { refuseInUse } from './groups/refuse-in-use.ts'
 export { MapBuilder } from './map/map-builder.ts'
 export { decodePartitionMap, encodePartitionMap } from './map/map-codec.ts'
 export { mapSetToCsv } from './map/map-csv.ts'

@@ -41,7 +41,10 @@ export function planFromBackup(
   options: BackupPlanOptions,
 ): Plan {
   const notices: PlanNotice[] = [...selected.notices]
-  const wanted = selected.groups.flatMap((group) => new GroupTranslation(group, maps, options, notices).all())
+  const wanted = selected.groups.flatMap((group) => {
+    const { type } = group
+    return new GroupTranslation(group, maps, options, notices).all().map((one) => ({ ...one, type }))
+  })
   return makePlan({
     clusterId: options.clusterId,
     created: options.created,
@@ -132,7 +135,6 @@ class GroupTranslation {
     if (answer.kind === 'unmapped') return this.#none(targetTopic, targetPartition, 'unmapped', reason, from)
     return {
       group: this.#group.group,
-      type: this.#group.type,
       topic: targetTopic,
       partition: targetPartition,
       offset: answer.target,
@@ -163,7 +165,6 @@ class GroupTranslation {
     if (answer.kind === 'unmapped') return this.#none(topic, partition, 'unmapped', reason, from)
     return {
       group: this.#group.group,
-      type: this.#group.type,
       topic,
       partition,
       offset: answer.target,
@@ -195,7 +196,6 @@ class GroupTranslation {
       this.#done.add(key)
       wanted.push({
         group: this.#group.group,
-        type: this.#group.type,
         topic: targetTopic,
         partition,
         offset: logStart,
@@ -230,8 +230,8 @@ class GroupTranslation {
     reason: string,
     from: readonly SourcePosition[],
   ): WantedPosition {
-    const { group, type } = this.#group
-    return { group, type, topic, partition, offset: undefined, metadata: null, kind, reason, reread: 0, from }
+    const { group } = this.#group
+    return { group, topic, partition, offset: undefined, metadata: null, kind, reason, reread: 0, from }
   }
 
   /** What the application had there, byte for byte; a mark where no application keeps anything. */
