@@ -106,6 +106,8 @@ async function look(flags: Flags, session: Session, times: boolean): Promise<rea
     ...(from ? [{ name: 'source' as const, cluster: from }] : []),
     { name: 'target', cluster: to },
   ]
+  const refused = seen.flatMap(({ cluster }) => cluster.failed)[0]
+  if (refused && seen.every(({ cluster }) => cluster.groups.length === 0)) throw refused.error
   const named = groups.filter(({ literal }) => literal).map(({ text }) => text)
   const found = new Set(
     seen.flatMap(({ cluster }) => [
