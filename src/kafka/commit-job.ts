@@ -93,9 +93,11 @@ export class CommitJob {
   }
 
   #settle(positions: readonly Position[], error: TidemarkError, sent: boolean): void {
-    if (sent && error.details.outcome !== 'not-sent') this.#uncertain = true
     this.#lastError = error
-    if (error.retriable) return
+    if (error.retriable) {
+      if (sent && error.details.outcome !== 'not-sent') this.#uncertain = true
+      return
+    }
     for (const item of positions) this.#failed.push({ item, error })
     this.#open = []
   }

@@ -28,8 +28,8 @@ export class CommitLanes implements Disposable {
   }
 
   /**
-   * Runs work for each item over `width` connections to a broker. What cannot be begun, because no connection is left or the signal
-   * has aborted, is returned with the reason where there is one. `work` must not reject.
+   * Runs work for each item over `width` connections to a broker. What cannot be begun, because no connection can be had or the
+   * signal has aborted, is returned, with the reason. `work` must not reject.
    */
   async run<Item>(
     broker: number,
@@ -40,21 +40,24 @@ export class CommitLanes implements Disposable {
     let next = 0
     let reason: unknown
     const lane = async () => {
-      let connection: BrokerConnection
-      try {
-        connection = await this.#take(broker)
-      } catch (error) {
-        reason ??= error
-        return
-      }
-      while (connection.open && !this.#signal.aborted) {
+      let connection: BrokerConnection | undefined
+      while (next < items.length && !this.#signal.aborted) {
+        try {
+          connection ??= await this.#take(broker)
+        } catch (error) {
+          reason ??= error
+          return
+        }
         const item = items[next]
         if (item === undefined) break
         next++
         await work(item, connection)
+        if (connection.fresh) continue
+        // One commit that was lost costs the others nothing.
+        connection.close()
+        connection = undefined
       }
-      if (connection.fresh) this.#give(broker, connection)
-      else connection.close()
+      if (connection !== undefined) this.#give(broker, connection)
     }
     await Promise.all(Array.from({ length: width }, lane))
     return { left: items.slice(next), reason }

@@ -8,7 +8,8 @@ import { addClusterFlags, type ClusterFlags, clusterOverrides } from './cluster-
 import { folderOf } from './folder.ts'
 
 export interface ResetFlags extends ArchiveFlags, ClusterFlags {
-  readonly groups?: string
+  /** `a,b` as in the command line, or a list. */
+  readonly groups?: string | readonly string[]
   readonly strategy?: string
   readonly restoreId?: string
   readonly mappingFile?: string

@@ -8,9 +8,12 @@ import type { PositionsCluster } from './cluster.ts'
 import { commitFigures } from './commit-figures.ts'
 import { commitPlanned, type GroupEntries } from './commit-groups.ts'
 import { type Findings, outcomeOfGroup } from './outcomes.ts'
-import { readBack } from './read-back.ts'
+import { readSettled } from './read-settled.ts'
 import { type Checked, checkGroups } from './refusals.ts'
 import { writeSnapshot } from './snapshot.ts'
+
+/** Twice `offsets.commit.timeout.ms` of a broker that was not told otherwise. */
+const lateMs = 10_000
 
 export interface ApplyOptions {
   readonly signal?: AbortSignal
@@ -72,7 +75,7 @@ export async function applyPlan(
   const findings: Findings = {
     committed,
     refused,
-    readBack: await readBack([...committed.keys()], cluster, signal),
+    readBack: await readSettled(setting, committed, cluster, { clock, signal, lateMs }),
     retentionMinutes: setting.length === 0 ? undefined : await retention(cluster),
   }
   progress.groups(setting.length)
