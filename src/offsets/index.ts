@@ -36,6 +36,7 @@ export {
 } from './groups/inspect-groups.ts'
 export { kafkaCsvText } from './groups/kafka-csv-text.ts'
 export { refuseInUse } from './groups/refuse-in-use.ts'
+export { unknownShareGroups } from './groups/unknown-share-groups.ts'
 export { MapBuilder } from './map/map-builder.ts'
 export { decodePartitionMap, encodePartitionMap } from './map/map-codec.ts'
 export { mapSetToCsv } from './map/map-csv.ts'

@@ -74,6 +74,12 @@ export async function copyPlan(
   if (failure) throw failure.error
   const chosen = placesOf(flags)
   const source = done[0] ?? { group: from, positions: [], unstable: [] }
+  for (const { topic, partition } of source.unstable) {
+    session.log(
+      'warn',
+      `The newest commit in ${topic}/${partition} is undecided: the one before it is copied`,
+    )
+  }
   const held = source.positions.filter(({ topic, partition }) => chosen(topic, partition))
   if (held.length === 0) {
     const where = flags.topic === undefined ? '' : ' there'

@@ -85,7 +85,11 @@ Examples:
     })
     const reports = await import('../reports/held-groups.ts')
     await session.print(format, reports.heldObject(groups, signal.aborted), () => reports.heldText(groups))
-    const failed = groups.some(({ state }) => state === 'failed')
+    const named = new Set(patterns.filter(({ literal }) => literal).map(({ text }) => text))
+    const without = groups.filter(({ group, state }) => named.has(group) && state === 'no-positions')
+    for (const { group } of without)
+      session.log('error', `The group ${printable(group)} has no positions to hold`)
+    const failed = without.length > 0 || groups.some(({ state }) => state === 'failed')
     session.status = signal.aborted ? 130 : failed ? 3 : 0
   })
 }

@@ -1,4 +1,5 @@
 import type { Cluster, Failure, GroupListing, GroupPositions, Position } from '../../kafka/index.ts'
+import { unknownShareGroups } from '../groups/unknown-share-groups.ts'
 import { place } from '../plan/planner.ts'
 import { shareMark } from '../share-mark.ts'
 import type { OffsetsFile, SavedGroup, SavedPosition } from './offsets-file.ts'
@@ -77,18 +78,6 @@ export async function captureOffsets(cluster: Cluster, options: CaptureOptions):
     unmeasured,
     untimed,
   }
-}
-
-/** Share groups without start offsets, where the brokers could not tell them if there were some. */
-async function unknownShareGroups(
-  cluster: Pick<Cluster, 'knowsShareOffsets'>,
-  listed: readonly GroupListing[],
-  held: readonly GroupPositions[],
-): Promise<readonly string[]> {
-  const holding = new Set(held.map(({ group }) => group))
-  const without = listed.filter(({ group, type }) => type === 'share' && !holding.has(group))
-  if (without.length === 0 || (await cluster.knowsShareOffsets())) return []
-  return without.map(({ group }) => group)
 }
 
 const noGroups = { done: [], failed: [] }

@@ -114,10 +114,15 @@ class Round {
   async run(): Promise<ReadonlyMap<string, HeldGroup>> {
     const { wanted, named, clock, signal, watchMs = 2000 } = this.#options
     const all = await this.#cluster.listGroups()
-    const listed = all.filter(({ group }) => wanted(group) && !this.#back.has(group))
+    const seen = new Set(all.map(({ group }) => group))
+    // A listing leaves out what the principal may not see: what is named is asked for all the same.
+    const unlisted = named
+      .filter((group) => !seen.has(group))
+      .map((group): GroupListing => ({ group, type: 'unknown', state: '', protocolType: '' }))
+    const listed = [...all, ...unlisted].filter(({ group }) => wanted(group) && !this.#back.has(group))
     const known = new Map(listed.map((listing) => [listing.group, listing]))
     const open = new Set(known.keys())
-    for (const group of [...named, ...this.#before.keys()]) {
+    for (const group of this.#before.keys()) {
       if (!open.has(group) && !this.#back.has(group)) this.#set(group, { state: 'gone' })
     }
     for (const { group, type } of listed)
