@@ -74,6 +74,8 @@ export function planFromRows(
   const wanted = rows.map(
     ({ group, topic, partition, offset }): WantedPosition => ({
       group,
+      // The tool knows no share groups.
+      type: 'unknown',
       topic,
       partition,
       offset: offset < 0n ? undefined : offset,
