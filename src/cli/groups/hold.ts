@@ -82,7 +82,12 @@ Examples:
       named: patterns.filter(({ literal }) => literal).map(({ text }) => text),
       untilActive: flags.untilActive ?? false,
       onRound: (round) => sayRound(round, session),
+      onFailedRound: (error) =>
+        session.log('error', `A round failed, and is done again: ${lineOfError(error)}`),
     })
+    if (groups.length === 0 && !signal.aborted) {
+      throw new TidemarkError('GROUP_NOT_FOUND', 'There is no such group to hold')
+    }
     const reports = await import('../reports/held-groups.ts')
     await session.print(format, reports.heldObject(groups, signal.aborted), () => reports.heldText(groups))
     const named = new Set(patterns.filter(({ literal }) => literal).map(({ text }) => text))
@@ -101,10 +106,7 @@ async function retentionOf(cluster: Cluster, session: Session): Promise<number> 
     if (Number.isFinite(minutes) && minutes > 0) return minutes * 60_000
   } catch (error) {
     session.signal.throwIfAborted()
-    session.log(
-      'warn',
-      `offsets.retention.minutes is not known and taken for 7 days: ${lineOfError(error as Error)}`,
-    )
+    session.log('warn', `offsets.retention.minutes is not known and taken for 7 days: ${lineOfError(error)}`)
   }
   return week
 }

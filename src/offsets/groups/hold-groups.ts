@@ -47,6 +47,8 @@ export interface HoldOptions {
   /** Ms between the two reads that tell whether a position moves. @default 2000 */
   readonly watchMs?: number
   readonly onRound: (groups: readonly HeldGroup[]) => void
+  /** A round failed as a whole; the next one tries again. Not called for the first, of which the failure is that of the command. */
+  readonly onFailedRound: (error: unknown) => void
 }
 
 /**
@@ -63,13 +65,14 @@ export async function holdGroups(cluster: Cluster, options: HoldOptions): Promis
     const round = new Round(cluster, options, groups, untilActive ? back : new Set())
     try {
       groups = await round.run()
+      for (const { group, state } of groups.values()) if (state === 'active') back.add(group)
+      options.onRound(sorted(groups))
+      if (untilActive && isOver(groups)) break
     } catch (error) {
-      if (!signal.aborted) throw error
-      return sorted(round.outcome())
+      if (signal.aborted) return sorted(round.outcome())
+      if (groups.size === 0) throw error
+      options.onFailedRound(error)
     }
-    for (const { group, state } of groups.values()) if (state === 'active') back.add(group)
-    options.onRound(sorted(groups))
-    if (untilActive && isOver(groups)) break
     await clock.sleep(interval, signal).catch((error: unknown) => {
       if (!signal.aborted) throw error
     })
