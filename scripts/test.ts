@@ -4,6 +4,7 @@ import { dirname, join, relative } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { cacheFolder, kafkaJars, kafkaVersions } from '../test/support/kafka-jars.ts'
+import { keepClasses } from '../test/support/keep-classes.ts'
 import { s3ServerProgram } from '../test/support/s3-server.ts'
 
 /*
@@ -43,6 +44,7 @@ if (files.some((file) => needBrokers.some((purpose) => file.startsWith(join(root
   // Before the tests, so that two of them never download the same thing at once.
   for (const version of kafkaVersions) await kafkaJars(version).catch((error: Error) => stop(error.message))
   await s3ServerProgram().catch((error: Error) => stop(error.message))
+  await keepClasses().catch((error: Error) => stop(error.message))
 }
 
 const runner = spawn(

@@ -8,7 +8,10 @@
  *     report = await applyPlan(plan, cluster, …)       checks → snapshot → commits → everything read back
  *     plan = planFromSnapshot(snapshot, …)             the way back: what was there before, and nothing else
  *
- * Maps, translation, plans and scripts are pure; only `apply/`, `file/` and `snapshot/` talk to a cluster or to a store.
+ *
+ *     { maps, notices } = await scanHeaders(cluster, { topics, sourceCluster, … })   a map out of the headers of live topics
+ *
+ * Maps, translation, plans and scripts are pure; only `apply/`, `file/`, `scan/` and `snapshot/` talk to a cluster or to a store.
  *
  * It does not promise: that a group which starts between the checks and the commit is noticed before the
  * read-back; that consumers which use `assign()` and never commit are noticed at all; positions of share
@@ -54,6 +57,8 @@ export {
   type WantedPosition,
 } from './plan/planner.ts'
 export { type GroupSelection, type SelectedGroups, selectGroups } from './plan/select-groups.ts'
+export { trackingHeaderNames } from './scan/header-names.ts'
+export { scanHeaders } from './scan/scan-headers.ts'
 export type {
   HeaderScan,
   ScanCounts,

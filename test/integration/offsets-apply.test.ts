@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { chmod, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { isTidemarkError, systemClock, type TidemarkError } from '../../src/base/index.ts'
@@ -23,9 +23,10 @@ import {
 } from '../../src/offsets/index.ts'
 import { MemoryStore } from '../../src/storage/memory.ts'
 import { startCluster, type TestCluster } from '../support/brokers.ts'
+import { JavaAdmin } from '../support/java-admin.ts'
 import { type JavaClient, startJavaClient } from '../support/java-client.ts'
-import { kafkaJars } from '../support/kafka-jars.ts'
-import { kafkaTool, kafkaTools } from '../support/kafka-tools.ts'
+import { kafkaTool } from '../support/kafka-tools.ts'
+import { toolWrapper } from '../support/kmap.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 const records = 100
@@ -229,19 +230,8 @@ describe('positions on a real cluster', { timeout: 240_000 }, () => {
   })
 
   test('a group with members is refused, naming them, and others go on when told to', async () => {
-    const jars = await kafkaJars('4.2.0')
-    const consumer = execFile('java', [
-      ...['-Xmx128m', '-cp', `${jars}/*`, kafkaTools.consoleConsumer],
-      ...['--bootstrap-server', brokers.bootstrap, '--topic', 'orders', '--group', 'busy'],
-      ...['--command-property', 'client.id=shop-7'],
-    ])
+    const member = await new JavaAdmin(java, brokers.bootstrap).join('busy', 'orders', 'shop-7')
     try {
-      for (;;) {
-        const listed = (await cluster.listGroups()).filter(({ group }) => group === 'busy')
-        const { done } = await cluster.describeGroups(listed)
-        if ((done[0]?.members.length ?? 0) > 0) break
-        await new Promise((resolve) => setTimeout(resolve, 100))
-      }
       const plan = await planFor([
         ['busy', 'orders/1', 0],
         ['idle', 'orders/0', 7],
@@ -261,7 +251,7 @@ describe('positions on a real cluster', { timeout: 240_000 }, () => {
       )
       assert.equal((await positionsOf('idle'))['orders/0']?.[0], 7)
     } finally {
-      consumer.kill('SIGKILL')
+      await member[Symbol.asyncDispose]()
     }
   })
 
@@ -328,13 +318,7 @@ describe('positions on a real cluster', { timeout: 240_000 }, () => {
 
   test("the script sets positions with Kafka's own tool, whatever the names, and tells what it could not", async () => {
     await using folder = await tempFolder('script')
-    const jars = await kafkaJars('4.2.0')
-    const tool = join(folder.path, 'kafka-consumer-groups.sh')
-    await writeFile(
-      tool,
-      `#!/bin/sh\nexec java -Xmx128m -XX:TieredStopAtLevel=1 -cp '${jars}/*' ${kafkaTools.groups} "$@"\n`,
-    )
-    await chmod(tool, 0o755)
+    const tool = await toolWrapper(folder.path, 'groups')
     const names = ['plain', `it's "$HOME" \`id\``, 'two\nlines', '-dash/slash', 'größe']
     const plan = await planFor([
       ...names.map((name) => [`script ${name}`.replace('script -', '-'), 'orders/0', 33] as const),

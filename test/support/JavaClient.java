@@ -63,6 +63,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * elect BOOTSTRAP TOPIC PARTITION PREFERRED|UNCLEAN
  * reassign BOOTSTRAP TOPIC PARTITION REPLICAS
  * quota BOOTSTRAP key=value…                              of every client; without a value the quota is removed
+ * tool MAINCLASS INPUT ARGUMENT…                          runs one of Kafka's tools, all words base64; prints status out err
  */
 public final class JavaClient {
   private static final Map<String, KafkaProducer<byte[], byte[]>> producers = new HashMap<>();
@@ -72,6 +73,7 @@ public final class JavaClient {
 
   public static void main(String[] args) throws Exception {
     BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    KafkaTool.prepare();
     List<java.util.concurrent.Future<?>> sends = new ArrayList<>();
     for (String line = in.readLine(); line != null; line = in.readLine()) {
       String[] words = line.split("\t", -1);
@@ -105,6 +107,7 @@ public final class JavaClient {
           case "fill" -> fill(words);
           case "join" -> join(words);
           case "leave" -> members.remove(words[1]).close();
+          case "tool" -> tool(words);
           case "positions", "group", "topics", "create", "delete", "grow", "configure", "delete-records", "partitions", "elect", "reassign", "quota" -> {
             administer(admins.computeIfAbsent(words[1], JavaClient::admin), words);
           }
@@ -117,7 +120,7 @@ public final class JavaClient {
       }
       out.flush();
     }
-    Runtime.getRuntime().halt(0);
+    System.exit(0);
   }
 
   private static KafkaProducer<byte[], byte[]> producer(String[] words) {
@@ -232,6 +235,13 @@ public final class JavaClient {
     consumer.subscribe(List.of(words[4]));
     while (consumer.assignment().isEmpty()) consumer.poll(Duration.ofMillis(50));
     members.put(words[1], new Member(consumer));
+  }
+
+  private static void tool(String[] words) throws Exception {
+    String[] arguments = new String[words.length - 3];
+    for (int i = 0; i < arguments.length; i++) arguments[i] = new String(bytes(words[i + 3]), StandardCharsets.UTF_8);
+    KafkaTool.Result result = KafkaTool.run(words[1], bytes(words[2]), arguments);
+    out.println("r\t" + result.status() + '\t' + text(result.out()) + '\t' + text(result.err()));
   }
 
   private static Admin admin(String bootstrap) {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { guardFolder, type JavaProcess, startJava, waitForPort } from './broker-process.ts'
 import { formatStorage, kafkaUuid } from './broker-storage.ts'
 import { freePort } from './free-port.ts'
+import { quickJava } from './java-programs.ts'
 import { type KafkaVersion, kafkaJars } from './kafka-jars.ts'
 import { tempFolder } from './temp-folder.ts'
 
@@ -141,12 +142,11 @@ export async function startCluster(setup: ClusterSetup = {}): Promise<TestCluste
   }
 }
 
-/** Up in a few seconds and small, for tests. */
-const testJvm: readonly string[] = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 /** What Kafka's own start script sets. */
 const productionJvm: readonly string[] = [
   ...['-server', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20', '-XX:InitiatingHeapOccupancyPercent=35'],
   ...['-XX:+ExplicitGCInvokesConcurrent', '-Djava.awt.headless=true'],
+  '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
 ]
 
 interface NodePorts {
@@ -209,20 +209,16 @@ class Broker implements TestBroker {
   }
 
   async start(): Promise<void> {
-    const { jars, setup } = this.#context
-    const jvm = [
-      `-Xmx${setup.heap ?? '384m'}`,
-      ...(setup.tuning === 'production' ? productionJvm : testJvm),
-      ...(setup.jvm ?? []),
-    ]
-    const main = [
-      '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
-      '-cp',
-      `${jars}/*`,
-      'kafka.Kafka',
-      this.#properties,
-    ]
-    this.#process = await startJava([...jvm, ...main], this.#log)
+    const { jars, version, setup } = this.#context
+    const heap = setup.heap ?? '384m'
+    const java =
+      setup.tuning === 'production'
+        ? [`-Xmx${heap}`, ...productionJvm, '-cp', `${jars}/*`]
+        : await quickJava('broker', version, heap)
+    this.#process = await startJava(
+      [...java, ...(setup.jvm ?? []), 'kafka.Kafka', this.#properties],
+      this.#log,
+    )
     await waitForPort(this.port, this.#process)
   }
 

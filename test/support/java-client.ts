@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import { kafkaJars } from './kafka-jars.ts'
+import { quickJava } from './java-programs.ts'
 
 /** A record as the neutral reader saw it. */
 export interface SeenRecord {
@@ -74,14 +75,28 @@ export interface JavaClient extends AsyncDisposable {
   ): Promise<void>
   /** A line of its protocol (see JavaClient.java) and the fields of each line of the answer. */
   ask(...words: readonly string[]): Promise<string[][]>
+  /** Runs one of Kafka's command-line tools in this JVM. */
+  tool(mainClass: string, toolArguments: readonly string[], input?: string): Promise<JavaToolResult>
+  /** Ends as a program ends, not by a kill. */
+  end(): Promise<void>
+  /** Lets this process end although the JVM still runs: the JVM ends with it. */
+  unref(): void
 }
 
-/** Starts it: about two seconds. */
-export async function startJavaClient(): Promise<JavaClient> {
-  const jars = await kafkaJars('4.2.0')
-  const source = new URL('./JavaClient.java', import.meta.url).pathname
-  const jvm = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
-  const child = spawn('java', [...jvm, '-cp', `${jars}/*`, source], { stdio: ['pipe', 'pipe', 'pipe'] })
+export interface JavaToolResult {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Starts it: about a second. */
+export async function startJavaClient(
+  options: { readonly jvm?: readonly string[] } = {},
+): Promise<JavaClient> {
+  const java = await quickJava('client', '4.2.0', '512m')
+  const child = spawn('java', [...(options.jvm ?? []), ...java, 'JavaClient'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
   return new LineClient(child)
 }
 
@@ -95,6 +110,8 @@ class LineClient implements JavaClient {
   readonly #gone: Promise<void>
   #stderr = ''
   #producers = 0
+  /** Whether this process stays for the JVM even when nothing is asked. */
+  #holds = true
 
   constructor(child: ChildProcessWithoutNullStreams) {
     this.#child = child
@@ -188,6 +205,39 @@ class LineClient implements JavaClient {
     return (await this.#ask(...words)).map((line) => line.split('\t').slice(1))
   }
 
+  async tool(
+    mainClass: string,
+    toolArguments: readonly string[],
+    input: string = '',
+  ): Promise<JavaToolResult> {
+    const [line = ''] = await this.#ask('tool', mainClass, word(input), ...toolArguments.map(word))
+    const [, code = '', stdout = '', stderr = ''] = line.split('\t')
+    return {
+      code: Number(code),
+      stdout: fromWord(stdout)?.toString() ?? '',
+      stderr: fromWord(stderr)?.toString() ?? '',
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#child.stdin.end()
+    await this.#gone
+  }
+
+  unref(): void {
+    this.#holds = false
+    this.#hold(false)
+  }
+
+  #hold(hold: boolean): void {
+    const child = this.#child
+    for (const held of [child, child.stdin, child.stdout, child.stderr]) {
+      if (!(held instanceof Socket || held === child)) continue
+      if (hold) held.ref()
+      else held.unref()
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.#gone
@@ -201,10 +251,15 @@ class LineClient implements JavaClient {
   }
 
   async #ask(...words: string[]): Promise<string[]> {
-    return await new Promise((resolve, reject) => {
-      this.#answers.push({ lines: [], resolve, reject })
-      this.#child.stdin.write(`${words.join('\t')}\n`)
-    })
+    if (!this.#holds) this.#hold(true)
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#answers.push({ lines: [], resolve, reject })
+        this.#child.stdin.write(`${words.join('\t')}\n`)
+      })
+    } finally {
+      if (!this.#holds && this.#answers.length === 0) this.#hold(false)
+    }
   }
 
   #line(line: string): void {

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
-import { type KafkaVersion, kafkaJars } from './kafka-jars.ts'
+import { type JavaClient, startJavaClient } from './java-client.ts'
+import { quickJava } from './java-programs.ts'
+import type { KafkaVersion } from './kafka-jars.ts'
 
 /** Kafka's own command-line tools: the neutral judges. */
 export const kafkaTools = {
@@ -35,20 +37,34 @@ export interface ToolOptions {
   readonly signal?: AbortSignal
 }
 
+/** Tools that ask and change, and end by themselves: they need no JVM of their own. */
+const brief: ReadonlySet<keyof typeof kafkaTools> = new Set([
+  ...(['topics', 'configs', 'groups', 'dumpLogSegments', 'getOffsets', 'deleteRecords'] as const),
+  ...(['reassign', 'leaderElection', 'transactions', 'logDirs', 'acls'] as const),
+])
+
+let host: Promise<JavaClient> | undefined
+
+/** The JVM in which brief tools run, one for this process; it ends with it. */
+async function toolHost(): Promise<JavaClient> {
+  host ??= startJavaClient().then((java) => {
+    java.unref()
+    return java
+  })
+  return await host
+}
+
 /** Runs one of Kafka's tools to its end, whatever its exit status. */
 export async function runKafkaTool(
   tool: keyof typeof kafkaTools,
   toolArguments: readonly string[],
   options: ToolOptions = {},
 ): Promise<ToolResult> {
-  const jars = await kafkaJars(options.version ?? '4.2.0')
-  const jvm = [
-    '-Xmx256m',
-    '-XX:+UseSerialGC',
-    '-XX:TieredStopAtLevel=1',
-    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
-  ]
-  const child = spawn('java', [...jvm, '-cp', `${jars}/*`, kafkaTools[tool], ...toolArguments], {
+  const version = options.version ?? '4.2.0'
+  if (brief.has(tool) && version === '4.2.0' && options.signal === undefined)
+    return await (await toolHost()).tool(kafkaTools[tool], toolArguments, options.input)
+  const java = await quickJava('client', version, '256m')
+  const child = spawn('java', [...java, kafkaTools[tool], ...toolArguments], {
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(options.signal && { signal: options.signal }),
   })

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { chmod, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type KafkaVersion, kafkaJars } from './kafka-jars.ts'
+import { quickJava } from './java-programs.ts'
+import type { KafkaVersion } from './kafka-jars.ts'
 import { kafkaTools } from './kafka-tools.ts'
 import { programFile } from './program.ts'
 
@@ -58,9 +59,8 @@ export async function toolWrapper(
   version: KafkaVersion = '4.2.0',
 ): Promise<string> {
   const file = join(folder, `kafka ${tool} ${version}`)
-  const jars = await kafkaJars(version)
-  const java = 'exec java -Xmx192m -XX:+UseSerialGC -XX:TieredStopAtLevel=1'
-  await writeFile(file, `#!/bin/bash\n${java} -cp '${jars}/*' ${kafkaTools[tool]} "$@"\n`)
+  const java = (await quickJava('client', version, '192m')).map((word) => `'${word}'`).join(' ')
+  await writeFile(file, `#!/bin/bash\nexec java ${java} ${kafkaTools[tool]} "$@"\n`)
   await chmod(file, 0o755)
   return file
 }

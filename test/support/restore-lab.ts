@@ -3,6 +3,7 @@ import { type BackupJob, type BackupReport, runBackup } from '../../src/backup/i
 import { type RestoreJob, type RestoreReport, runRestore } from '../../src/restore/index.ts'
 import { type ObjectStore, openStore } from '../../src/storage/index.ts'
 import { startCluster, type TestCluster } from './brokers.ts'
+import { JavaAdmin } from './java-admin.ts'
 import { type JavaClient, type SeenRecord, startJavaClient, type WrittenRecord } from './java-client.ts'
 import { backupJob, jobContext, restoreJob } from './jobs.ts'
 import type { KafkaVersion } from './kafka-jars.ts'
@@ -55,9 +56,7 @@ export class RestoreLab implements AsyncDisposable {
     configs: Readonly<Record<string, string>> = {},
     cluster: TestCluster = this.source,
   ): Promise<string> {
-    const settings = Object.entries(configs).flatMap(([name, value]) => ['--config', `${name}=${value}`])
-    const place = ['--bootstrap-server', cluster.bootstrap, '--create', '--topic', topic]
-    await kafkaTool('topics', [...place, '--partitions', String(partitions), ...settings])
+    await new JavaAdmin(this.java, cluster.bootstrap).createTopic(topic, partitions, configs)
     return topic
   }
 

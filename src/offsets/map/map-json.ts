@@ -92,6 +92,7 @@ function* topicToJson(
       source_end: offsetToJson(map.sourceEnd),
       copy_start: offsetToJson(map.copyStart),
       ...(map.completeFrom === undefined ? {} : { complete_from: offsetToJson(map.completeFrom) }),
+      ...(map.floor ? { floor: true } : {}),
     })}`
   }
   yield `\n${inner}]\n${indent}}`
@@ -205,6 +206,7 @@ function topicFromJson(topic: JsonValue, cluster: string): PartitionMap[] {
       sourceEnd,
       copyStart: facts?.at('copy_start').offsetOr(0n) ?? 0n,
       completeFrom: facts?.at('complete_from').offsetOr(undefined),
+      floor: facts?.at('floor').flagOr(false),
     })
   })
 }

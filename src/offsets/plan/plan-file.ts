@@ -15,6 +15,7 @@ const kinds = [
   'before-copy',
   'ahead-of-copy',
   'empty',
+  'floor',
   'unmapped',
   'new-partition',
   'no-position',

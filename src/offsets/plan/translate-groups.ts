@@ -123,7 +123,7 @@ class GroupTranslation {
       metadata: this.#metadata(from, position.metadata),
       kind: answer.kind,
       reason,
-      reread: 0,
+      reread: answer.kind === 'floor' ? Number(answer.atMost) : 0,
       from,
     }
   }

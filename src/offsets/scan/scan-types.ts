@@ -46,7 +46,8 @@ export interface ScanOptions {
   /** Partitions that are read at once, 1 or more. @default 10 */
   readonly parallel?: number
   /**
-   * The share of the log that is read, above 0 and at most 1. Below 1 all maps are `floor` maps; not together with
+   * The share of the log that is read, above 0 and at most 1. Below 1 the maps are `floor` maps, except those of partitions that were
+   * read whole all the same: small ones, and those in which more lies than a copy in its order. Not together with
    * `scanAllPartitions` (CONFIG_INVALID). @default 1
    */
   readonly sampleRate?: number
@@ -102,6 +103,8 @@ export interface ScanNotice {
   readonly message: string
   readonly topic: string
   readonly partition?: number
+  /** Records concerned, where it is about records. */
+  readonly records?: number
 }
 
 /** The outcome of a scan. */
