@@ -51,28 +51,40 @@ export const offsetResetSchema = z.strictObject(
       ),
     positions_file: textList('a file, or a list of files')
       .optional()
-      .describe('For positions_from file: a snapshot, a kmap file or the CSV of kafka-consumer-groups --export.'),
+      .describe(
+        'For positions_from file: a snapshot, a kmap file or the CSV of kafka-consumer-groups --export.',
+      ),
     map_from: choice(['restore', 'headers'])
       .optional()
-      .describe('The map that translates: that of a restore where a backup is named, else headers of the topics.'),
-    mapping_file: text().optional().describe('Offset map written by a restore or a scan, instead of map_from.'),
+      .describe(
+        'The map that translates: that of a restore where a backup is named, else headers of the topics.',
+      ),
+    mapping_file: text()
+      .optional()
+      .describe('Offset map written by a restore or a scan, instead of map_from.'),
     topic_mapping: z
       .record(z.string(), text(), 'expected source topics with their new names')
       .optional()
       .describe('Names on the target, as in restore.topic_mapping, which holds where this is missing.'),
     timestamp: byName(instant(), places)
       .optional()
-      .describe('For strategy timestamp: epoch ms or ISO 8601; or times by topic, topic:partition or group/topic.'),
+      .describe(
+        'For strategy timestamp: epoch ms or ISO 8601; or times by topic, topic:partition or group/topic.',
+      ),
     duration: duration()
       .optional()
       .describe('For strategy duration: so long before now, such as 90m, 1d12h or PT1H30M.'),
     offset: byName(offset(), places)
       .optional()
-      .describe('For strategy offset: one offset, or offsets by topic, topic:partition or group/topic:partition.'),
+      .describe(
+        'For strategy offset: one offset, or offsets by topic, topic:partition or group/topic:partition.',
+      ),
     shift: signed().optional().describe('For strategy shift: so many offsets on, or back when below 0.'),
     missing: choice(['earliest', 'latest'])
       .optional()
-      .describe('Merged partitions in which a group had no position count as unread (earliest) or read. Default earliest.'),
+      .describe(
+        'Merged partitions in which a group had no position count as unread (earliest) or read. Default earliest.',
+      ),
     out_of_range: choice(['fail', 'clamp', 'skip'])
       .optional()
       .describe('Positions outside the log: refuse, move to its near end, leave alone. Default fail.'),

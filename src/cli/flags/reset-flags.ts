@@ -41,7 +41,10 @@ export function addResetFlags(command: Command): Command {
       '--strategy <name>',
       'header-based (default), from-mapping, positions, timestamp, duration, earliest, latest, offset, shift',
     )
-    .option('--topics <a,b:0,…>', 'partitions for a strategy that goes by the log; else where groups have positions')
+    .option(
+      '--topics <a,b:0,…>',
+      'partitions for a strategy that goes by the log; else where groups have positions',
+    )
     .option('--timestamp <time>', 'ISO 8601 or epoch ms; for one place: orders=…, billing/orders=…', collect)
     .option('--duration <time>', 'so long before now: 90m, 1d12h, PT1H30M')
     .option('--offset <n>', 'an offset; for one place: orders:0=…, billing/orders:0=…', collect)
@@ -50,16 +53,21 @@ export function addResetFlags(command: Command): Command {
       '--positions-from <where>',
       'backup, source, file or target; else the backup if one is named, else the target, once',
     )
-    .option('--positions-file <file>', 'snapshot, kmap file, or CSV of kafka-consumer-groups --export', collect)
+    .option(
+      '--positions-file <file>',
+      'snapshot, kmap file, or CSV of kafka-consumer-groups --export',
+      collect,
+    )
     .option('--source-bootstrap-servers <host:port,…>', 'the source, for --positions-from source')
     .option('--source-command-config <file>', 'client.properties for the source')
     .option('--topic-mapping <source=target>', 'a topic that has another name on the target', collect)
     .option('--source-cluster <name>', 'the source: checked against the backup, looked for in headers')
   return addMapFlags(addClusterFlags(command))
     .addOption(
-      new Option('--missing <where>', 'merged partitions in which a group had no position (default: earliest)').choices(
-        ['earliest', 'latest'],
-      ),
+      new Option(
+        '--missing <where>',
+        'merged partitions in which a group had no position (default: earliest)',
+      ).choices(['earliest', 'latest']),
     )
     .addOption(
       new Option(

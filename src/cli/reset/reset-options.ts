@@ -68,7 +68,8 @@ export function resetOptions(flags: ResetFlags, config: Config, hasBackup: boole
   const { strategy } = section
   const files = section.positions_file ?? []
   const positionsFrom =
-    section.positions_from ?? (files.length > 0 ? 'file' : hasBackup && isGiven(strategy) ? 'backup' : 'target')
+    section.positions_from ??
+    (files.length > 0 ? 'file' : hasBackup && isGiven(strategy) ? 'backup' : 'target')
   checkPositions(strategy, positionsFrom, files, hasBackup, config)
   const given = section.mapping_file !== undefined ? 'file' : section.map_from
   const from = given ?? (hasBackup ? 'restore' : 'headers')
@@ -76,7 +77,10 @@ export function resetOptions(flags: ResetFlags, config: Config, hasBackup: boole
   checkValues(strategy, flags, section, positionsFrom)
   const names = section.groups ?? (restore?.groups.type === 'named' ? restore.groups.names : undefined)
   if (names === undefined && restore?.groups.type !== 'all') {
-    throw usage('No consumer group is named', "Give --groups a,b, or --groups '*' for every one with positions.")
+    throw usage(
+      'No consumer group is named',
+      "Give --groups a,b, or --groups '*' for every one with positions.",
+    )
   }
   return {
     strategy,
@@ -114,16 +118,25 @@ function checkPositions(
   config: Config,
 ): void {
   if (from === 'backup' && !hasBackup) {
-    throw usage('No backup is named', 'Give --path FOLDER and --backup-id ID, or -c FILE with storage and backup_id.')
+    throw usage(
+      'No backup is named',
+      'Give --path FOLDER and --backup-id ID, or -c FILE with storage and backup_id.',
+    )
   }
   if (from === 'file' && files.length === 0) {
     throw usage('No file of positions is named', 'Give --positions-file FILE.')
   }
   if (from !== 'file' && files.length > 0) {
-    throw usage(`--positions-file is given, but positions are read from the ${from}`, 'Leave one of the two out.')
+    throw usage(
+      `--positions-file is given, but positions are read from the ${from}`,
+      'Leave one of the two out.',
+    )
   }
   if (from === 'source' && config.source === undefined) {
-    throw usage('No source cluster is named', 'Give --source-bootstrap-servers HOST:PORT, or -c FILE with source.')
+    throw usage(
+      'No source cluster is named',
+      'Give --source-bootstrap-servers HOST:PORT, or -c FILE with source.',
+    )
   }
   if (strategy === 'positions' && from === 'target') {
     throw usage(
@@ -146,10 +159,16 @@ function checkMap(
   sourceCluster: string | undefined,
 ): void {
   if (from === 'restore' && !hasBackup) {
-    throw usage('No backup is named whose restore has a map', 'Give --path and --backup-id, or --map-from headers.')
+    throw usage(
+      'No backup is named whose restore has a map',
+      'Give --path and --backup-id, or --map-from headers.',
+    )
   }
   if (from === 'headers' && strategy === 'from-mapping') {
-    throw usage('The strategy from-mapping needs a map', 'Give --mapping-file FILE, or --path and --backup-id.')
+    throw usage(
+      'The strategy from-mapping needs a map',
+      'Give --mapping-file FILE, or --path and --backup-id.',
+    )
   }
   if (from === 'headers' && sourceCluster === undefined) {
     throw usage(
@@ -169,7 +188,10 @@ function checkValues(
   for (const name of ['timestamp', 'duration', 'offset', 'shift'] as const) {
     // A file may hold values for several strategies; a flag is meant.
     if (flags[name] !== undefined && name !== strategy) {
-      throw usage(`--${name} is given, but the strategy is ${strategy}`, `Give --strategy ${name}, or leave --${name} out.`)
+      throw usage(
+        `--${name} is given, but the strategy is ${strategy}`,
+        `Give --strategy ${name}, or leave --${name} out.`,
+      )
     }
     // A file may hold the time of the record at each position.
     if (section[name] === undefined && name === strategy && !(name === 'timestamp' && from === 'file')) {

@@ -1,7 +1,7 @@
 import { TidemarkError } from '../../base/index.ts'
-import { type NamedOffsets, layerOffsets } from '../file/offsets-layers.ts'
-import { offsetsFromJson } from '../file/offsets-json.ts'
 import { type OffsetsFile, positionsOf } from '../file/offsets-file.ts'
+import { offsetsFromJson } from '../file/offsets-json.ts'
+import { layerOffsets, type NamedOffsets } from '../file/offsets-layers.ts'
 import { JsonValue } from '../json-value.ts'
 import { place } from '../plan/planner.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
@@ -42,8 +42,12 @@ export function positionsFromFiles(
     )
   }
   if (kind === 'csv') return csvPositions(files, options)
-  if (kind === 'snapshot') return snapshotPositions(each(files, ({ text, name }) => snapshotFromJson(text, name)))
-  const read = each(files, ({ text, name }): NamedOffsets => ({ name, file: offsetsFromJson(text, name).file }))
+  if (kind === 'snapshot')
+    return snapshotPositions(each(files, ({ text, name }) => snapshotFromJson(text, name)))
+  const read = each(
+    files,
+    ({ text, name }): NamedOffsets => ({ name, file: offsetsFromJson(text, name).file }),
+  )
   return offsetsPositions(layerOffsets(read))
 }
 

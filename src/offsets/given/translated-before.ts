@@ -50,7 +50,9 @@ export async function pastSettings(
   for (const settings of known.values()) {
     settings.sort((a, b) => b.at - a.at || (a.snapshotId < b.snapshotId ? 1 : -1))
   }
-  return { of: (group, topic, partition) => known.get(JSON.stringify([group, place(topic, partition)])) ?? [] }
+  return {
+    of: (group, topic, partition) => known.get(JSON.stringify([group, place(topic, partition)])) ?? [],
+  }
 }
 
 export interface OnceOptions {
@@ -103,10 +105,14 @@ function whyOfTarget(
   if (settings.length > 0) return undefined
   if (renamed(topic)) return 'the topic has this name only here: the position is one of the target'
   // Positions of a topic are translated together: where others have a mark, a commit of the application took this one's.
-  if (marked.has(topic)) return 'translated before, as the marks of the topic\'s other partitions say'
+  if (marked.has(topic)) return "translated before, as the marks of the topic's other partitions say"
   return undefined
 }
 
-function staying(group: string, { topic, partition, offset, metadata }: GivenPosition, reason: string): WantedPosition {
+function staying(
+  group: string,
+  { topic, partition, offset, metadata }: GivenPosition,
+  reason: string,
+): WantedPosition {
   return { group, topic, partition, offset, metadata, kind: 'translated', reason, reread: 0, from: [] }
 }

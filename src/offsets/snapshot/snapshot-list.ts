@@ -37,7 +37,10 @@ export async function eachSnapshot<Found>(
   look: (snapshot: Snapshot) => Found,
   options: SnapshotCall = {},
 ): Promise<
-  readonly ({ readonly id: string; readonly found: Found } | { readonly id: string; readonly error: TidemarkError })[]
+  readonly (
+    | { readonly id: string; readonly found: Found }
+    | { readonly id: string; readonly error: TidemarkError }
+  )[]
 > {
   const ids = await idsIn(folder, options)
   const places = new Budget(concurrency)

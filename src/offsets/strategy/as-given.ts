@@ -41,6 +41,9 @@ function merged(group: string, one: string, other: string, target: string): Tide
   return new TidemarkError(
     'CONFIG_INVALID',
     `The positions of '${group}' in ${one} and in ${other} both become ${target}: as they are, only one could be right`,
-    { details: { group }, hint: 'Translate them: --strategy header-based or from-mapping knows where each record went.' },
+    {
+      details: { group },
+      hint: 'Translate them: --strategy header-based or from-mapping knows where each record went.',
+    },
   )
 }

@@ -1,5 +1,5 @@
-import type { WantedPosition } from '../plan/planner.ts'
 import type { CurrentPosition } from '../plan/plan.ts'
+import type { WantedPosition } from '../plan/planner.ts'
 
 /** A partition of the target in which a group shall get a position. */
 export interface TargetPlace {

@@ -1,5 +1,5 @@
-import type { LogTable, WantedPosition } from '../plan/planner.ts'
 import { type OffsetForTime, timeText } from '../plan/from-file.ts'
+import type { LogTable, WantedPosition } from '../plan/planner.ts'
 import type { ByPlace } from './by-place.ts'
 import { type TargetPlace, wantedAt } from './target-place.ts'
 
