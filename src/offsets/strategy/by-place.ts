@@ -44,7 +44,9 @@ export interface TopicChoice {
 export function readTopicChoice(text: string): TopicChoice {
   const [, name = '', partition] = /^(.*?)(?::(\d{1,10}))?$/s.exec(text) ?? []
   if (name === '' || Number(partition ?? 0) > 0x7fffffff) throw wrong(text)
-  return { topic: parseNamePattern(name), partition: partition === undefined ? undefined : Number(partition) }
+  const topic = parseNamePattern(name)
+  if (topic.literal && !/^[\w.-]{1,249}$/.test(name)) throw wrong(text)
+  return { topic, partition: partition === undefined ? undefined : Number(partition) }
 }
 
 function readRule<Value>(text: string, value: Value): Rule<Value> {
