@@ -34,7 +34,8 @@ test('resets, kills, rollbacks and reading in any order: what is read next is un
           targetPartition: 0,
           sourceCluster: 'source',
         })
-        for (const [rank, offset] of offsets.entries()) builder.append(BigInt(offset), BigInt(copyStart + rank), 1)
+        for (const [rank, offset] of offsets.entries())
+          builder.append(BigInt(offset), BigInt(copyStart + rank), 1)
         const map = builder.seal({ sourceEnd: 121n, copyStart: BigInt(copyStart) })
         // The target offset of the record that the group has to read first.
         const right = BigInt(copyStart + offsets.filter((offset) => offset < stood).length)

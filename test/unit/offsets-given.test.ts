@@ -31,7 +31,13 @@ test('the export of the tool of Kafka is read with one group or several, quoted 
     ['two\nlines', [['t', 2, 7, null]]],
   ])
   assert.deepEqual(read([named('\ufefforders,0,5\n\norders,1,6')], 'mine'), [
-    ['mine', [['orders', 0, 5, null], ['orders', 1, 6, null]]],
+    [
+      'mine',
+      [
+        ['orders', 0, 5, null],
+        ['orders', 1, 6, null],
+      ],
+    ],
   ])
   const wrong: readonly (readonly [string, RegExp])[] = [
     ['g,orders,0,5\norders,1,6\n', /line 2: expected 4 fields/],
@@ -49,7 +55,10 @@ test('the export of the tool of Kafka is read with one group or several, quoted 
       text,
     )
   }
-  assert.throws(() => read([named('orders,0,5\n')]), (error) => isTidemarkError(error, 'USAGE'))
+  assert.throws(
+    () => read([named('orders,0,5\n')]),
+    (error) => isTidemarkError(error, 'USAGE'),
+  )
 })
 
 const snapshot: Snapshot = {

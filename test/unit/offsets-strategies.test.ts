@@ -36,7 +36,11 @@ function at(topic: string, partition: number, offset?: bigint, metadata = ''): T
   return { group: 'g', topic, partition, now }
 }
 
-function planOf(wanted: readonly WantedPosition[], places: readonly TargetPlace[], outOfRange = 'fail' as const) {
+function planOf(
+  wanted: readonly WantedPosition[],
+  places: readonly TargetPlace[],
+  outOfRange = 'fail' as const,
+) {
   return makePlan({
     clusterId: 'c',
     created: 0,
@@ -170,7 +174,11 @@ test('the most exact rule wins, whatever its place in the list', () => {
   }
   assert.equal(byPlace<bigint>({})('g', 't', 0), undefined)
   for (const text of ['', 'g/', '/t', ':3', 'orders:99999999999']) {
-    assert.throws(() => byPlace({ [text]: 1n }), (error) => isTidemarkError(error, 'CONFIG_INVALID'), text)
+    assert.throws(
+      () => byPlace({ [text]: 1n }),
+      (error) => isTidemarkError(error, 'CONFIG_INVALID'),
+      text,
+    )
   }
 })
 
@@ -219,6 +227,8 @@ test('positions are taken as they are, without a mark that speaks of another clu
   const two = [position, { ...position, topic: 'payments' }]
   assert.throws(
     () => wantedAsGiven([{ group: 'g', positions: two }], () => 'both'),
-    (error) => isTidemarkError(error, 'CONFIG_INVALID') && /orders and in payments both become both/.test(error.message),
+    (error) =>
+      isTidemarkError(error, 'CONFIG_INVALID') &&
+      /orders and in payments both become both/.test(error.message),
   )
 })

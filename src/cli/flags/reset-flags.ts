@@ -66,7 +66,7 @@ export function addResetFlags(command: Command): Command {
     .addOption(
       new Option(
         '--missing <where>',
-        'merged partitions in which a group had no position (default: earliest)',
+        'merged partitions in which a group had no position: unread (default), or read',
       ).choices(['earliest', 'latest']),
     )
     .addOption(
