@@ -26,9 +26,8 @@ function leaves(command: Command, path: readonly string[] = []): readonly Leaf[]
 function documentedFlags(path: string): readonly string[] {
   const text = sectionOf(path)
   const also = /^Also: (.*)$/m.exec(text)?.[1] ?? ''
-  const groups = ['archive flags', 'cluster flags', 'format flags', 'run flags'].filter((name) =>
-    also.includes(name),
-  )
+  const all = ['archive flags', 'cluster flags', 'reset flags', 'format flags', 'run flags']
+  const groups = all.filter((name) => also.includes(name))
   return [text, ...groups.map(sectionOf)].flatMap((part) => tableCells(part, 'flag'))
 }
 
@@ -81,6 +80,7 @@ test('the README and the other pages name commands that exist', async () => {
     'README.md',
     'docs/restore.md',
     'docs/offsets.md',
+    'docs/strategies.md',
     'docs/errors.md',
     'docs/config.md',
   ]) {

@@ -10,6 +10,7 @@ import { commitPlanned, type GroupEntries } from './commit-groups.ts'
 import { type Findings, outcomeOfGroup } from './outcomes.ts'
 import { readSettled } from './read-settled.ts'
 import { type Checked, checkGroups } from './refusals.ts'
+import { retentionMinutes } from './retention.ts'
 import { writeSnapshot } from './snapshot.ts'
 
 /** Twice `offsets.commit.timeout.ms` of a broker that was not told otherwise. */
@@ -76,7 +77,7 @@ export async function applyPlan(
     committed,
     refused,
     readBack: await readSettled(setting, committed, cluster, { clock, signal, lateMs }),
-    retentionMinutes: setting.length === 0 ? undefined : await retention(cluster),
+    retentionMinutes: setting.length === 0 ? undefined : await retentionMinutes(cluster),
   }
   progress.groups(setting.length)
   const outcomes = groups.map(([group, entries]) => outcomeOfGroup(group, entries, findings))
@@ -157,14 +158,4 @@ function stopIfRefused(refusals: readonly Refusal[]): void {
     },
     cause: first.error,
   })
-}
-
-/** Not every principal may read broker settings: then the report gives no date. */
-async function retention(cluster: PositionsCluster): Promise<number | undefined> {
-  try {
-    const minutes = Number(await cluster.brokerConfig('offsets.retention.minutes'))
-    return Number.isSafeInteger(minutes) && minutes > 0 ? minutes : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -1,5 +1,5 @@
 import type { GroupPositions } from '../../kafka/index.ts'
-import type { PlanEntry } from '../plan/plan.ts'
+import { isOfTarget, type PlanEntry } from '../plan/plan.ts'
 import { place } from '../plan/planner.ts'
 import type { SnapshotGroup } from '../snapshot/snapshot.ts'
 import { type SnapshotPlace, saveSnapshot } from '../snapshot/snapshot-store.ts'
@@ -44,11 +44,15 @@ export async function writeSnapshot(
 function snapshotGroup({ group, positions }: GroupPositions, changing: readonly PlanEntry[]): SnapshotGroup {
   const present = positions.filter(({ offset }) => offset >= 0n)
   const places = new Set(present.map(({ topic, partition }) => place(topic, partition)))
+  const set = changing.flatMap(({ topic, partition, target, kind }) =>
+    target !== undefined && isOfTarget(kind) ? [{ topic, partition, offset: target }] : [],
+  )
   return {
     group,
     positions: present,
     absent: changing
       .filter(({ topic, partition }) => !places.has(place(topic, partition)))
       .map(({ topic, partition }) => ({ topic, partition })),
+    ...(set.length > 0 && { set }),
   }
 }

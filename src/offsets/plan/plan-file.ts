@@ -15,12 +15,17 @@ const kinds = [
   'before-copy',
   'ahead-of-copy',
   'empty',
+  'floor',
   'unmapped',
   'new-partition',
   'no-position',
   'not-copied',
   'as-given',
   'by-time',
+  'log-start',
+  'log-end',
+  'shifted',
+  'translated',
   'as-before',
   'no-partition',
   'unreadable',
@@ -33,6 +38,18 @@ const noticeCodes = [
   'unstable-position',
   'metadata-dropped',
   'without-time',
+  'header-scan',
+] as const
+const strategies = [
+  'header-based',
+  'from-mapping',
+  'positions',
+  'timestamp',
+  'duration',
+  'earliest',
+  'latest',
+  'offset',
+  'shift',
 ] as const
 
 /** A plan as the text of a file. */
@@ -53,6 +70,9 @@ export function planFromJson(text: string, file: string): Plan {
     clusterId: root.at('cluster_id').text(),
     created: time(root.at('created')),
     origin: readOrigin(root.at('origin')),
+    strategy: root.at('strategy').present ? root.at('strategy').word(strategies) : undefined,
+    map: root.at('map').textOr(undefined),
+    retentionMinutes: root.at('retention_minutes').present ? root.at('retention_minutes').count() : undefined,
     entries: root.at('entries').list().map(readEntry),
     notices: root.at('notices').list().map(readNotice),
   }
@@ -67,7 +87,7 @@ export function planFromJson(text: string, file: string): Plan {
 
 function readOrigin(origin: JsonValue): PlanOrigin {
   const captured = time(origin.at('captured'))
-  switch (origin.at('type').word(['backup', 'file', 'snapshot'])) {
+  switch (origin.at('type').word(['backup', 'file', 'snapshot', 'source', 'target'])) {
     case 'backup':
       return {
         type: 'backup',
@@ -79,6 +99,10 @@ function readOrigin(origin: JsonValue): PlanOrigin {
       return { type: 'file', file: origin.at('file').text(), captured }
     case 'snapshot':
       return { type: 'snapshot', snapshotId: origin.at('snapshot_id').text(), captured }
+    case 'source':
+      return { type: 'source', clusterId: origin.at('cluster_id').text(), captured }
+    case 'target':
+      return { type: 'target', captured }
   }
 }
 
@@ -91,7 +115,8 @@ function readEntry(entry: JsonValue): PlanEntry {
     current: current.present
       ? { offset: current.at('offset').offset(), metadata: current.at('metadata').textOr(null) }
       : undefined,
-    target: entry.at('target').offsetOr(undefined),
+    // A target that is refused may lie before any log: a shift, or an offset that was given.
+    target: entry.at('target').offsetOr(undefined, -(2n ** 63n)),
     metadata: entry.at('metadata').textOr(null),
     action: entry.at('action').word(actions),
     kind: entry.at('kind').word(kinds),

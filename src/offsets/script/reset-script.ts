@@ -73,6 +73,10 @@ function originText(origin: PlanOrigin): string {
       return `file: ${bashQuote(origin.file)}`
     case 'snapshot':
       return `snapshot: ${bashQuote(origin.snapshotId)}`
+    case 'source':
+      return `the positions on the source cluster ${bashQuote(origin.clusterId)}`
+    case 'target':
+      return 'the positions on the cluster itself'
   }
 }
 
