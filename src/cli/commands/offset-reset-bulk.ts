@@ -43,7 +43,10 @@ export function define(command: Command, session: Session): void {
     .option('--output <file>', 'also write the report to a file, as JSON; with --dry-run the plan')
     .option('--all-or-nothing', 'change nothing when one of the groups must not be touched (exit 4)')
     .option('--no-snapshot', 'do not save the positions before they are changed')
-    .option('--snapshot-path <folder|url>', 'where to save them; else the archive, or ./offset-snapshots without one')
+    .option(
+      '--snapshot-path <folder|url>',
+      'where to save them; else the archive, or ./offset-snapshots without one',
+    )
   addRunFlags(addFormatFlags(command)).addHelpText(
     'after',
     `
@@ -69,7 +72,9 @@ Examples:
       const plan = await planFor(resetFlags, session, async (plan) => plan)
       return await showPlan(plan, format, session, flags.output)
     }
-    const report = await planAndApply(resetFlags, flags, choices, session, (plan) => sayNotices(plan, session))
+    const report = await planAndApply(resetFlags, flags, choices, session, (plan) =>
+      sayNotices(plan, session),
+    )
     const { bulkText } = await import('../reports/bulk-outcome.ts')
     await showOutcome(report, bulkText, format, session, flags.output)
   })
