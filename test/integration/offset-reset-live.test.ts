@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { stringify } from 'yaml'
@@ -18,6 +18,7 @@ let stage: Stage
 /** Where the groups of these tests stand on the source. */
 const stand: Readonly<Record<string, bigint>> = { 'orders/0': 57n, 'orders/1': 81n, 'table/0': 130n }
 const cluster = 'prod-us-east-1'
+const kept = () => join(stage.folder, 'kept')
 
 before(async () => {
   stage = await Stage.open({}, {})
@@ -81,8 +82,8 @@ before(async () => {
     const only = file.name === 'spread' ? ['--topics', 'orders'] : []
     reportOf(await stage.restore(file, only, 'restore'))
   }
-  // The archive has done its part.
-  await rm(stage.archive, { recursive: true })
+  // The archive has done its part: where a test uses it, it says so.
+  await rename(stage.archive, kept())
 })
 
 after(async () => {
@@ -493,4 +494,46 @@ test('topics of the group that were not copied from the source are left alone, a
   const unknown = ['-g', 'mixed', '--source-cluster', 'prod-eu']
   const error = errorOf(await reset('plan', unknown), 2, 'HEADERS_NOT_FOUND')
   assert.match(`${error.message} ${error.hint}`, /prod-us-east-1/)
+})
+
+test('with an archive the map may still come from headers, and the positions from elsewhere', async () => {
+  const archive = ['--path', kept(), '--backup-id', 'shop']
+  const wanted = (plan: PlanJson) =>
+    plan.entries.map(({ topic, partition, target }) => [topic, partition, target])
+  const group = ['-g', 'on the source']
+  const byMap = reportOf<PlanJson>(await reset('plan', [...group, ...archive, '--restore-id', 'same']))
+  assert.equal(byMap.origin.type, 'backup')
+  assert.equal(byMap.map, 'the restore same')
+  const byHeaders = reportOf<PlanJson>(await reset('plan', [...group, ...archive, '--map-from', 'headers']))
+  assert.equal(byHeaders.origin.type, 'backup')
+  assert.equal(byHeaders.map, `the headers of records of ${cluster}`)
+  assert.deepEqual(wanted(byHeaders), wanted(byMap))
+  const source = ['--positions-from', 'source', '--source-bootstrap-servers', stage.source.cluster.bootstrap]
+  const live = reportOf<PlanJson>(
+    await reset('plan', [...group, ...archive, '--restore-id', 'same', ...source]),
+  )
+  assert.equal(live.origin.type, 'source')
+  assert.deepEqual(wanted(live), wanted(byMap))
+
+  // What is translated once by the map of a restore is on record in the archive.
+  await bringOver('archived', ['orders'])
+  const target = ['-g', 'archived', ...archive, '--restore-id', 'same', '--positions-from', 'target']
+  assert.equal(reportOf<OutcomeJson>(await reset('execute', target)).counts.set, 2)
+  await assertRight('archived', 'orders')
+  const stood = await held('archived')
+  for (const partition of [0, 1]) {
+    await stage.target.admin.commit(
+      'archived',
+      'orders',
+      partition,
+      (stood[`orders/${partition}`] ?? 0n) + 1n,
+    )
+  }
+  assert.deepEqual(
+    rows(reportOf<PlanJson>(await reset('plan', target))).map(([, action]) => action),
+    ['KEEP', 'KEEP'],
+  )
+  // A cluster that is not the source of the map is none to take positions from.
+  const other = ['--positions-from', 'source', '--source-bootstrap-servers', stage.target.cluster.bootstrap]
+  errorOf(await reset('plan', [...group, ...archive, '--restore-id', 'same', ...other]), 4, 'SOURCE_MISMATCH')
 })

@@ -341,3 +341,41 @@ test('what makes no sense is told before anything is asked of the cluster', asyn
     assert.match(errorOf(await reset('plan', ['-g', 'x', ...flags]), 2, 'CONFIG_INVALID').message, message)
   }
 })
+
+test('a file of kmap that holds times goes by the time of each position', async () => {
+  const file = join(stage.folder, 'timed.json')
+  const at = (second: number) => start + 1000 * second
+  await writeFile(
+    file,
+    JSON.stringify({
+      timestamp: iso(0),
+      cluster: 'gone:9092',
+      consumer_groups: [
+        {
+          group: 'timed',
+          timestamp: iso(0),
+          topics: {
+            orders: [
+              { partition: 0, offset: 9000, timestamp: at(20) },
+              { partition: 1, offset: 9001, timestamp: at(30) },
+              { partition: 2, offset: 9002 },
+            ],
+          },
+        },
+      ],
+    }),
+  )
+  const flags = ['-g', 'timed', '--strategy', 'timestamp', '--positions-file', file]
+  assert.deepEqual(rows(await plan(flags)), [
+    ['orders/0', 20, 'SET', 'by-time'],
+    ['orders/1', 30, 'SET', 'by-time'],
+    ['orders/2', null, 'SKIP', 'by-time'],
+  ])
+  const one = await plan([...flags, '--timestamp', `orders:1=${iso(50)}`])
+  assert.deepEqual(
+    one.entries.map(({ target }) => target),
+    [20, 50, null],
+  )
+  const renamed = await plan([...flags, '--topic-mapping', 'orders=payments'])
+  assert.deepEqual(rows(renamed)[0], ['payments/0', 20, 'SET', 'by-time'])
+})
