@@ -187,6 +187,13 @@ test('positions that stand on the target as those of the source are translated o
     /translated before, on .* the group has moved on from \d+ since/,
   )
 
+  // So do they in a snapshot of the target, though that is a file.
+  const taken = join(stage.folder, 'once-snapshot.json')
+  const snapshot = ['offset-rollback', 'snapshot', '--groups', 'once', '--output', taken, ...address()]
+  assert.equal((await runCli(snapshot)).status, 0)
+  const filed = reportOf<PlanJson>(await reset('plan', ['-g', 'once', ...live, '--positions-file', taken]))
+  assert.deepEqual(rows(filed), rows(later))
+
   // Taken back, they are positions of the source again.
   const rolled = ['offset-rollback', 'rollback', '--path', join(stage.folder, 'offset-snapshots')]
   const back = await runCli([...rolled, '--snapshot-id', done.snapshot_id ?? '', ...address()])
