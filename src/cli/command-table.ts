@@ -58,6 +58,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/offset-reset.ts'),
   },
   {
+    name: 'offset-reset-bulk',
+    summary: 'Set the positions of many groups at once',
+    load: () => import('./commands/offset-reset-bulk.ts'),
+  },
+  {
     name: 'offset-rollback',
     summary: 'Save the positions of groups, and put them back',
     load: () => import('./commands/offset-rollback.ts'),

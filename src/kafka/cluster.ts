@@ -3,6 +3,7 @@ import { alterTopicConfigs } from './alter-configs.ts'
 import { alterManyTopicConfigs, type TopicChanges } from './alter-many-configs.ts'
 import { brokerConfig } from './broker-configs.ts'
 import type { BrokerConnection } from './broker-connection.ts'
+import { commitGroups } from './bulk-commits.ts'
 import { type ConnectContext, sessionOptions } from './cluster-options.ts'
 import { Coordinators } from './coordinators.ts'
 import { deleteGroups } from './delete-groups.ts'
@@ -27,6 +28,8 @@ import type {
   Broker,
   Cluster,
   ClusterOptions,
+  CommitBounds,
+  GroupCommit,
   GroupListing,
   ListedOffset,
   NewTopic,
@@ -165,6 +168,10 @@ class ConnectedCluster implements Cluster {
 
   commitPositions(group: string, positions: readonly Position[]) {
     return commitPositions(this.#session, this.#coordinators, this.#leaders, group, positions)
+  }
+
+  commitGroups(commits: readonly GroupCommit[], bounds: CommitBounds = {}) {
+    return commitGroups(this.#session, this.#coordinators, this.#leaders, commits, bounds)
   }
 
   deletePositions(group: string, partitions: readonly TopicPartition[]) {

@@ -108,6 +108,33 @@ export interface GroupPositions {
   readonly unstable: readonly TopicPartition[]
 }
 
+/** One group, and all positions that it shall get. */
+export interface GroupCommit {
+  readonly group: string
+  readonly positions: readonly Position[]
+}
+
+/** What became of the commit of one group. */
+export interface CommittedGroup extends Outcome<Position, Position> {
+  readonly group: string
+  /** Ms from the last request that was answered to its answer; undefined when none was. */
+  readonly ms: number | undefined
+  /** Requests beyond the first. */
+  readonly retries: number
+  /** A request failed in such a way that what is listed as failed may yet be in place: read it back. */
+  readonly uncertain: boolean
+}
+
+export interface CommitBounds {
+  readonly signal?: AbortSignal
+  /** Commits under way at once, over all coordinators; a connection each. @default 32 */
+  readonly concurrency?: number
+  /** How often a position is tried again at most. @default as often as the delivery timeout allows */
+  readonly retries?: number
+  /** Called once for each group, when its outcome is known. */
+  readonly onGroup?: (committed: CommittedGroup) => void
+}
+
 export interface ProducerIdentity {
   readonly producerId: bigint
   readonly epoch: number
@@ -210,6 +237,8 @@ export interface Cluster extends AsyncDisposable {
   ): Promise<Outcome<string, GroupPositions>>
   /** One commit request with all partitions of the group (generation −1). */
   commitPositions(group: string, positions: readonly Position[]): Promise<Outcome<Position, Position>>
+  /** The same for many groups at once, in the order given. Never rejects: what could not be done is in the outcomes. */
+  commitGroups(commits: readonly GroupCommit[], bounds?: CommitBounds): Promise<readonly CommittedGroup[]>
   deletePositions(
     group: string,
     partitions: readonly TopicPartition[],

@@ -22,13 +22,15 @@
  * read-back; that consumers which use `assign()` and never commit are noticed at all; positions of share
  * groups, which are not committed offsets.
  */
-export { type ApplyOptions, applyPlan } from './apply/apply-plan.ts'
+export { type ApplyOptions, applyPlan, touchedGroups } from './apply/apply-plan.ts'
 export type { ApplyReport, EntryOutcome, GroupOutcome } from './apply/apply-report.ts'
 export type { PositionsCluster } from './apply/cluster.ts'
+export type { CommitFigures } from './apply/commit-figures.ts'
 export { type AskedTime, offsetsForTimes } from './apply/offsets-for-times.ts'
 export { readLogs, readTarget, type TargetState } from './apply/read-target.ts'
 export { checkRecorded, recordPlan, translatesTarget } from './apply/record-plan.ts'
 export { retentionMinutes } from './apply/retention.ts'
+export { type IdleOptions, waitForIdle } from './apply/wait-for-idle.ts'
 export { type CapturedOffsets, captureOffsets } from './file/capture-offsets.ts'
 export { type OffsetsFile, positionsOf, type SavedGroup, type SavedPosition } from './file/offsets-file.ts'
 export { offsetsFromJson, offsetsToJson } from './file/offsets-json.ts'

@@ -9,6 +9,8 @@ export interface OutcomeJson {
       readonly topic: string
       readonly partition: number
       readonly kind: string
+      /** As read back. */
+      readonly now: number | null
       readonly outcome: string
       readonly reason: string
       readonly error: { readonly code: string; readonly message: string } | null

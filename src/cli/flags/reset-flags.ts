@@ -6,7 +6,8 @@ import { addClusterFlags, type ClusterFlags, clusterOverrides } from './cluster-
 import { collect, mappingOf } from './restore-flags.ts'
 
 export interface ResetFlags extends ArchiveFlags, ClusterFlags {
-  readonly groups?: string
+  /** `a,b` as in the command line, or a list. */
+  readonly groups?: string | readonly string[]
   readonly strategy?: string
   readonly topics?: string
   readonly timestamp?: readonly string[]

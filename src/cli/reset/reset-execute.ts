@@ -1,24 +1,25 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import type { Cluster } from '../../kafka/index.ts'
-import type { ApplyReport, Plan, SnapshotPlace } from '../../offsets/index.ts'
+import type { ApplyReport, Plan } from '../../offsets/index.ts'
 import { placeOf } from '../flags/archive-flags.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
 import { addResetFlags, type ResetFlags } from '../flags/reset-flags.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
 import type { RunFlags, Session } from '../session.ts'
 import { connectTarget } from '../target-cluster.ts'
-import { readTextFile, writeTextFile } from '../text-file.ts'
+import { readTextFile } from '../text-file.ts'
+import { type ApplyChoices, type ApplyFlags, applyAndSave, planAndApply } from './apply.ts'
 import { planFor } from './plan-for.ts'
+import { showOutcome } from './show-outcome.ts'
 import { showPlan } from './show-plan.ts'
+import { idleDeadline, waitForConsumers } from './wait-for-consumers.ts'
 
-interface ExecuteFlags extends ResetFlags, FormatFlags, RunFlags {
+interface ExecuteFlags extends ResetFlags, FormatFlags, RunFlags, ApplyFlags {
   readonly plan?: string
   readonly output?: string
   readonly dryRun?: boolean
   readonly goOn?: boolean
   readonly allowMoved?: boolean
-  readonly snapshot: boolean
 }
 
 /** `offset-reset execute`. */
@@ -32,6 +33,7 @@ export function defineExecute(command: Command, session: Session): void {
     .option('--output <file>', 'also write the report to a file, as JSON; with --dry-run the plan')
     .option('--go-on', 'leave groups alone that must not be touched, and set the others (exit 3)')
     .option('--allow-moved', 'set positions also where they moved since the plan was made')
+    .option('--wait <time>', 'wait so long for consumers of the groups to leave, such as 60s')
     .option('--no-snapshot', 'do not save the positions before they are changed')
     .option(
       '--snapshot-path <folder|url>',
@@ -58,36 +60,25 @@ Examples:
       return await showPlan(plan, format, session, flags.output)
     }
     const report =
-      file === undefined ? await planAndApply(flags, session) : await fromFile(file, flags, session)
-    const reports = await import('../reports/reset-outcome.ts')
-    const object = reports.outcomeObject(report)
-    if (flags.output !== undefined) {
-      const { jsonText } = await import('../render/machine-formats.ts')
-      await writeTextFile(flags.output, [jsonText(object)])
-    }
-    await session.print(format, object, () => reports.outcomeText(report))
-    session.status = reports.outcomeStatus(report)
-  })
-}
-
-async function planAndApply(flags: ExecuteFlags, session: Session): Promise<ApplyReport> {
-  return await planFor(flags, session, async (plan, { cluster, snapshots }) => {
-    const report = await apply(plan, cluster, flags, session, snapshots)
-    const inArchive = flags.snapshotPath === undefined && (flags.path ?? flags.config) !== undefined
-    if (report.snapshotId !== undefined && !inArchive)
-      session.log('info', `The snapshot is in ${snapshots.url}`)
-    return report
+      file === undefined
+        ? await planAndApply(flags, flags, choicesOf(flags), session)
+        : await fromFile(file, flags, session)
+    const { outcomeText } = await import('../reports/reset-outcome.ts')
+    await showOutcome(report, outcomeText, format, session, flags.output)
   })
 }
 
 /** The plan says it all: only the cluster is needed. */
 async function fromFile(file: string, flags: ExecuteFlags, session: Session): Promise<ApplyReport> {
   const plan = await readPlan(file)
+  const wait = await idleDeadline(flags.wait, session)
   const { openStore } = await import('../../storage/index.ts')
   await using cluster = await connectTarget(flags, session)
   const place = flags.snapshotPath ?? resolve('offset-snapshots')
   await using store = await openStore(await placeOf(place), { telemetry: session.telemetry })
-  const report = await apply(plan, cluster, flags, session, { store, prefix: '' })
+  await waitForConsumers(plan, cluster, session, wait)
+  const snapshots = { store, prefix: '' }
+  const report = await applyAndSave(plan, cluster, snapshots, flags, choicesOf(flags), session)
   if (report.snapshotId !== undefined) session.log('info', `The snapshot is in ${store.url}`)
   return report
 }
@@ -97,20 +88,9 @@ async function readPlan(file: string): Promise<Plan> {
   return planFromJson(await readTextFile(file), file)
 }
 
-async function apply(
-  plan: Plan,
-  cluster: Cluster,
-  flags: ExecuteFlags,
-  session: Session,
-  snapshots: SnapshotPlace,
-): Promise<ApplyReport> {
-  const { applyPlan, checkRecorded } = await import('../../offsets/index.ts')
-  checkRecorded(plan, flags.snapshot)
-  return await applyPlan(plan, cluster, {
-    signal: session.signal,
-    clock: session.clock,
+function choicesOf(flags: ExecuteFlags): ApplyChoices {
+  return {
     onRefusal: flags.goOn === true ? 'go-on' : 'stop',
     allowMoved: flags.allowMoved ?? false,
-    snapshot: flags.snapshot ? snapshots : 'none',
-  })
+  }
 }

@@ -7,7 +7,7 @@ export type PositionsCluster = Pick<
   | 'listGroups'
   | 'describeGroups'
   | 'fetchPositions'
-  | 'commitPositions'
+  | 'commitGroups'
   | 'deletePositions'
   | 'topics'
   | 'listOffsets'
