@@ -25,7 +25,8 @@ export async function planAndApply(
   return await planWhenIdle(resetFlags, session, deadline, async (plan, { cluster, snapshots }) => {
     onPlan(plan)
     const report = await applyAndSave(plan, cluster, snapshots, flags, choices, session)
-    const inArchive = resetFlags.snapshotPath === undefined && (resetFlags.path ?? resetFlags.config) !== undefined
+    const inArchive =
+      resetFlags.snapshotPath === undefined && (resetFlags.path ?? resetFlags.config) !== undefined
     if (report.snapshotId !== undefined && !inArchive)
       session.log('info', `The snapshot is in ${snapshots.url}`)
     return report
