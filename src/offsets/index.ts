@@ -8,10 +8,15 @@
  *     report = await applyPlan(plan, cluster, …)       checks → snapshot → commits → everything read back
  *     plan = planFromSnapshot(snapshot, …)             the way back: what was there before, and nothing else
  *
- *
  *     { maps, notices } = await scanHeaders(cluster, { topics, sourceCluster, … })   a map out of the headers of live topics
  *
- * Maps, translation, plans and scripts are pure; only `apply/`, `file/`, `scan/` and `snapshot/` talk to a cluster or to a store.
+ *     given = positionsOfCluster(…) | positionsFromFiles(…) | the backup's capture
+ *     { source, kept } = translateOnce(groups, { past: await pastSettings(snapshots, …), … })   of positions on the target
+ *     wanted = translateGroups(…) | wantedAsGiven(…) | wantedAtTime(…) | wantedAtEdge(…) | wantedAtOffset(…) | wantedShifted(…)
+ *     plan = makePlan({ wanted, current, logs, … })    every strategy and every source of positions ends here
+ *
+ * Maps, translation, strategies, plans and scripts are pure; only `apply/`, `file/`, `given/`, `scan/` and `snapshot/` talk to a cluster
+ * or to a store.
  *
  * It does not promise: that a group which starts between the checks and the commit is noticed before the
  * read-back; that consumers which use `assign()` and never commit are noticed at all; positions of share

@@ -278,7 +278,8 @@ function controlTests(
     assert.deepEqual(outcome.failed.map(({ item }) => item).sort(), ['bogus', 'cleanup.policy'])
     // Changed at the controller; the broker that is asked hears of it a moment later.
     let described = ''
-    while (!/retention\.ms=77/.test(described)) described = await tool('topics', '--describe', '--topic', topic)
+    while (!/retention\.ms=77/.test(described))
+      described = await tool('topics', '--describe', '--topic', topic)
     assert.match(described, /flush\.ms=7/)
     assert.doesNotMatch(described, /segment\.bytes=2000000/)
     const missing = await cluster.alterTopicConfigs('missing', { 'retention.ms': '1', 'flush.ms': '1' })

@@ -90,3 +90,25 @@ test('the README and the other pages name commands that exist', async () => {
     }
   }
 })
+
+test('the commands that the pages show have flags that exist', async () => {
+  const known = new Map(leaves(program).map(({ path, command }) => [path, command]))
+  const root = join(import.meta.dirname, '..', '..')
+  let checked = 0
+  for (const file of ['README.md', 'docs/strategies.md', 'docs/offsets.md', 'docs/restore.md']) {
+    const text = await readFile(join(root, file), 'utf8')
+    for (const [, block = ''] of text.matchAll(/^```(?:bash|sh)\n([\s\S]*?)^```$/gm)) {
+      for (const [line] of block.replaceAll(/\\\n\s*/g, '').matchAll(/^(?:npx )?kafka-backup .*$/gm)) {
+        const words = line.split(/\s+/).slice(line.startsWith('npx') ? 2 : 1)
+        const command = known.get(words.slice(0, 2).join(' ')) ?? known.get(words[0] ?? '')
+        assert.ok(command, `${file}: ${line}`)
+        const flags = command.options.flatMap(({ short, long }) => [short, long])
+        for (const word of words.filter((each) => /^--?[a-z]/.test(each))) {
+          assert.ok(flags.includes(word.split('=')[0]), `${file}: ${word} in ${line}`)
+          checked++
+        }
+      }
+    }
+  }
+  assert.ok(checked > 20)
+})

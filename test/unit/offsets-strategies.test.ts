@@ -224,6 +224,10 @@ test('positions are taken as they are, without a mark that speaks of another clu
     [wanted?.topic, wanted?.offset, wanted?.metadata, wanted?.kind],
     ['dr-orders', 7n, null, 'as-given'],
   )
+  const [same] = wantedAsGiven([{ group: 'g', positions: [position] }], (topic) => topic, {
+    sameCluster: true,
+  })
+  assert.equal(same?.metadata, 'tidemark/1 cluster=x')
   const two = [position, { ...position, topic: 'payments' }]
   assert.throws(
     () => wantedAsGiven([{ group: 'g', positions: two }], () => 'both'),

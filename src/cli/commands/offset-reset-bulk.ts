@@ -8,15 +8,13 @@ import { addRunFlags } from '../flags/run-flags.ts'
 import { readGroupsFile } from '../groups-file.ts'
 import { type ApplyFlags, planAndApply } from '../reset/apply.ts'
 import { planFor } from '../reset/plan-for.ts'
+import { sayNotices } from '../reset/say-notices.ts'
 import { showOutcome } from '../reset/show-outcome.ts'
 import { showPlan } from '../reset/show-plan.ts'
 import type { RunFlags, Session } from '../session.ts'
 
 /** Commits under way at once, unless told otherwise. */
 const usualConcurrency = 50
-
-/** Notices of the plan that are said one by one. */
-const shownNotices = 20
 
 interface Flags extends ResetFlags, FormatFlags, RunFlags, ApplyFlags {
   readonly groupsFile?: string
@@ -73,7 +71,7 @@ Examples:
       return await showPlan(plan, format, session, flags.output)
     }
     const report = await planAndApply(resetFlags, flags, choices, session, (plan) =>
-      sayNotices(plan, session),
+      sayLeftOut(plan, session),
     )
     const { bulkText } = await import('../reports/bulk-outcome.ts')
     await showOutcome(report, bulkText, format, session, flags.output)
@@ -97,12 +95,10 @@ async function groupsOf({ groups, groupsFile }: Flags): Promise<readonly string[
   return [...splitList(groups ?? []), ...(await readGroupsFile(groupsFile))]
 }
 
-/** What the plan leaves out. Throws GROUP_NOT_FOUND when that is everything. */
-function sayNotices({ entries, notices }: Plan, session: Session): void {
-  for (const { message } of notices.slice(0, shownNotices)) session.log('warn', message)
-  if (notices.length > shownNotices) {
-    session.log('warn', `${notices.length - shownNotices} more notices: offset-reset plan shows them all`)
-  }
-  if (entries.length > 0) return
-  throw new TidemarkError('GROUP_NOT_FOUND', notices[0]?.message ?? 'No group has a position to be set')
+/** Says what the plan leaves out. Throws GROUP_NOT_FOUND when that is everything. */
+function sayLeftOut(plan: Plan, session: Session): void {
+  sayNotices(plan, session)
+  if (plan.entries.length > 0) return
+  const [first] = plan.notices
+  throw new TidemarkError('GROUP_NOT_FOUND', first?.message ?? 'No group has a position to be set')
 }

@@ -109,7 +109,7 @@ export function resetOverrides(flags: ResetFlags): readonly Override[] {
     ...given(flags.shift, '--shift', 'shift'),
     ...given(flags.positionsFrom, '--positions-from', 'positions_from'),
     ...given(flags.positionsFile, '--positions-file', 'positions_file'),
-    ...given(flags.topicMapping && mappingOf(flags.topicMapping), '--topic-mapping', 'topic_mapping'),
+    ...given(mappingValues(flags.topicMapping), '--topic-mapping', 'topic_mapping'),
     ...given(flags.sourceCluster, '--source-cluster', 'source_cluster'),
     ...given(flags.mapFrom, '--map-from', 'map_from'),
     ...given(flags.mappingFile, '--mapping-file', 'mapping_file'),
@@ -120,6 +120,11 @@ export function resetOverrides(flags: ResetFlags): readonly Override[] {
     ...given(flags.missing, '--missing', 'missing'),
     ...given(flags.outOfRange, '--out-of-range', 'out_of_range'),
   ]
+}
+
+/** `['a=b,c=d', '~x(.*)=y$1']`: names of topics hold no commas, expressions may. */
+function mappingValues(pairs: readonly string[] | undefined): unknown {
+  return pairs && mappingOf(pairs.flatMap((pair) => (pair.startsWith('~') ? [pair] : pair.split(','))))
 }
 
 /** `['5', 'orders:0=7']` → `{ '*': '5', 'orders:0': '7' }`; a single value stays one. */

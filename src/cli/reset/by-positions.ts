@@ -1,5 +1,5 @@
 import type { BackupReader } from '../../archive/index.ts'
-import type { GivenGroup, TargetState, WantedPosition } from '../../offsets/index.ts'
+import type { GivenGroup, PlanNotice, TargetState, WantedPosition } from '../../offsets/index.ts'
 import { checkSource, sourceFacts } from './backup-facts.ts'
 import { readGiven } from './given.ts'
 import type { Wanted } from './make-plan.ts'
@@ -36,26 +36,29 @@ async function plan(
   const { groups, notices } = selectGroups(given.positions, options.groups)
   const known = [...new Set(groups.flatMap(({ positions }) => positions.map(({ topic }) => topic)))]
   const names = await topicNames(options.topicRules, known)
+  const sameCluster = given.positions?.clusterId === context.cluster.clusterId
   if (isTranslating(options.strategy)) {
-    const wanted = await translated(options, groups, names, reader, kept, context)
+    const own = sameCluster || options.positionsFrom === 'target'
+    const wanted = await translated(options, groups, own, names, reader, kept, context)
     return { ...wanted, notices: [...notices, ...wanted.notices], origin: given.origin }
   }
-  const wanted = wantedAsGiven(groups, names.targetTopic)
+  const wanted = wantedAsGiven(groups, names.targetTopic, { sameCluster })
   const target = await targetOf(groups, topicsOf(wanted), context)
   return { wanted, notices, target, origin: given.origin }
 }
 
+/** `own`: the positions are those of a cluster that is the target, so that some may be translated already. */
 async function translated(
   options: ResetOptions,
   groups: readonly GivenGroup[],
+  own: boolean,
   names: TopicNames,
   reader: BackupReader | undefined,
   kept: ChosenMaps | undefined,
   context: ResetContext,
 ): Promise<Omit<Wanted, 'origin'>> {
   const { translateGroups } = await import('../../offsets/index.ts')
-  const onTarget = options.positionsFrom === 'target'
-  const { source, kept: staying } = onTarget
+  const { source, kept: staying } = own
     ? await once(groups, names, context)
     : { source: groups, kept: [] as readonly WantedPosition[] }
   if (source.length === 0) {
@@ -69,15 +72,21 @@ async function translated(
   const { wanted, notices } = translateGroups(source, chosen.maps, {
     logs: target.logs,
     missing: options.missing,
-    always: onTarget,
+    always: options.positionsFrom === 'target',
     ...facts,
   })
   return {
     wanted: [...wanted.filter((one) => !collides(one, staying)), ...staying],
-    notices: [...chosen.notices, ...notices],
+    notices: [...(own ? [takenAsSource] : []), ...chosen.notices, ...notices],
     target,
     map: chosen.name,
   }
+}
+
+const takenAsSource: PlanNotice = {
+  code: 'taken-as-source',
+  message:
+    'Positions of the target that have not been translated yet are taken as those of the source: leave out groups that have read here',
 }
 
 /** Parts what has been translated before from what is still of the source. */

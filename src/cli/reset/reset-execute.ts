@@ -10,6 +10,7 @@ import { connectTarget } from '../target-cluster.ts'
 import { readTextFile } from '../text-file.ts'
 import { type ApplyChoices, type ApplyFlags, applyAndSave, planAndApply } from './apply.ts'
 import { planFor } from './plan-for.ts'
+import { sayNotices } from './say-notices.ts'
 import { showOutcome } from './show-outcome.ts'
 import { showPlan } from './show-plan.ts'
 import { idleDeadline, waitForConsumers } from './wait-for-consumers.ts'
@@ -61,7 +62,7 @@ Examples:
     }
     const report =
       file === undefined
-        ? await planAndApply(flags, flags, choicesOf(flags), session)
+        ? await planAndApply(flags, flags, choicesOf(flags), session, (plan) => sayNotices(plan, session))
         : await fromFile(file, flags, session)
     const { outcomeText } = await import('../reports/reset-outcome.ts')
     await showOutcome(report, outcomeText, format, session, flags.output)
@@ -71,6 +72,7 @@ Examples:
 /** The plan says it all: only the cluster is needed. */
 async function fromFile(file: string, flags: ExecuteFlags, session: Session): Promise<ApplyReport> {
   const plan = await readPlan(file)
+  sayNotices(plan, session)
   const wait = await idleDeadline(flags.wait, session)
   const { openStore } = await import('../../storage/index.ts')
   await using cluster = await connectTarget(flags, session)

@@ -170,7 +170,7 @@ function checkMap(
       'Give --mapping-file FILE, or --path and --backup-id.',
     )
   }
-  if (from === 'headers' && sourceCluster === undefined) {
+  if (from === 'headers' && sourceCluster === undefined && !hasBackup) {
     throw usage(
       'No source cluster is named, by which the headers of its records are known',
       'Give --source-cluster NAME as in the header x-kafka-backup-cluster, or name the backup with --path and --backup-id.',

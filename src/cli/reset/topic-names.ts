@@ -3,7 +3,7 @@ import type { TopicRule } from '../../restore/index.ts'
 /** What topics of the source are called on the target, by the rules of a restore. */
 export interface TopicNames {
   readonly targetTopic: (source: string) => string
-  /** Whether a topic of the target has its name from a rule, so that no source topic of that name was copied into it. */
+  /** Whether a topic of the target has its name from a rule: some source topic of another name was copied into it. */
   readonly renamed: (target: string) => boolean
 }
 
@@ -11,15 +11,23 @@ export interface TopicNames {
 export async function topicNames(rules: readonly TopicRule[], known: readonly string[]): Promise<TopicNames> {
   const { targetTopic } = await import('../../restore/index.ts')
   const of = (source: string) => targetTopic(rules, source)
-  const made = new Set(known.map(of))
   return {
     targetTopic: of,
     renamed: (topic) =>
-      of(topic) === topic &&
-      rules.some((rule) => {
-        if (rule.type === 'exact') return rule.to === topic && rule.from !== topic
-        if (rule.type === 'prefix') return rule.to !== rule.from && topic.startsWith(rule.to)
-        return made.has(topic) && known.some((source) => source !== topic && of(source) === topic)
-      }),
+      rules
+        .flatMap((rule) => sourcesFor(rule, topic, known))
+        .some((source) => source !== topic && source !== '' && of(source) === topic),
+  }
+}
+
+/** Topics that a rule may have given a name to. */
+function sourcesFor(rule: TopicRule, topic: string, known: readonly string[]): readonly string[] {
+  switch (rule.type) {
+    case 'exact':
+      return [rule.from]
+    case 'prefix':
+      return topic.startsWith(rule.to) ? [rule.from + topic.slice(rule.to.length)] : []
+    case 'regex':
+      return known
   }
 }

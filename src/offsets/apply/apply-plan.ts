@@ -1,5 +1,6 @@
 import { type Clock, noProgress, type Progress, systemClock, TidemarkError } from '../../base/index.ts'
 import type { GroupPositions } from '../../kafka/index.ts'
+import { checkPlanCluster } from '../plan/check-plan.ts'
 import { hashPlan, type Plan } from '../plan/plan.ts'
 import type { SnapshotPlace } from '../snapshot/snapshot-store.ts'
 import type { ApplyReport } from './apply-report.ts'
@@ -131,13 +132,7 @@ async function saveBefore(
 }
 
 function checkPlan(plan: Plan, cluster: PositionsCluster): void {
-  if (plan.clusterId !== cluster.clusterId) {
-    throw new TidemarkError(
-      'SOURCE_MISMATCH',
-      `The plan was made for cluster ${plan.clusterId}, but this is cluster ${cluster.clusterId}`,
-      { hint: 'Check the address, or make a plan for this cluster.' },
-    )
-  }
+  checkPlanCluster(plan, cluster.clusterId)
   if (hashPlan(plan) !== plan.hash) {
     throw new TidemarkError('PLAN_ALTERED', 'The plan was changed after it was made', {
       hint: 'Make the plan again, with the options that give what you want, and apply that.',

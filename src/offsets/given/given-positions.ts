@@ -26,6 +26,8 @@ export interface GivenPositions<Group extends GivenGroup = GivenGroup> {
   /** Ms since the epoch. */
   readonly taken: number
   readonly groups: readonly Group[]
+  /** The cluster that they are of, where the place says it by its id. */
+  readonly clusterId?: string
   /** Groups that could not be read, and why. */
   readonly failed: readonly { readonly group: string; readonly error: string }[]
 }

@@ -63,7 +63,7 @@ function kindOf({ text, name }: NamedText): 'csv' | 'snapshot' | 'offsets' {
 
 function snapshotPositions(chain: readonly [Snapshot, ...Snapshot[]]): GivenPositions {
   const whole = layerSnapshots(chain)
-  return { taken: whole.created, groups: whole.groups, failed: [] }
+  return { taken: whole.created, clusterId: whole.clusterId, groups: whole.groups, failed: [] }
 }
 
 function offsetsPositions(file: OffsetsFile): GivenPositions {

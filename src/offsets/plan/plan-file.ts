@@ -39,6 +39,7 @@ const noticeCodes = [
   'metadata-dropped',
   'without-time',
   'header-scan',
+  'taken-as-source',
 ] as const
 const strategies = [
   'header-based',

@@ -91,6 +91,7 @@ export interface PlanNotice {
     | 'metadata-dropped'
     | 'without-time'
     | 'header-scan'
+    | 'taken-as-source'
   readonly message: string
   readonly group?: string
   readonly topic?: string

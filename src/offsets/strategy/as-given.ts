@@ -5,11 +5,12 @@ import { place, type WantedPosition } from '../plan/planner.ts'
 
 /**
  * `positions`: the given positions as they are, under the topic's name on the target, with their metadata. Right on a cluster that
- * holds the same records at the same offsets. Pure. Throws CONFIG_INVALID when two of a group's positions become one.
+ * holds the same records at the same offsets. `sameCluster`: they are positions of the target itself. Pure. Throws CONFIG_INVALID when two of a group's positions become one.
  */
 export function wantedAsGiven(
   groups: readonly GivenGroup[],
   targetTopic: (topic: string) => string,
+  { sameCluster = false }: { readonly sameCluster?: boolean } = {},
 ): readonly WantedPosition[] {
   return groups.flatMap(({ group, positions }) => {
     const from = new Map<string, string>()
@@ -27,7 +28,7 @@ export function wantedAsGiven(
           partition,
           offset,
           // A mark of ours speaks of the cluster that it stands on.
-          metadata: isTranslationMark(metadata) ? null : metadata,
+          metadata: isTranslationMark(metadata) && !sameCluster ? null : metadata,
           kind: 'as-given',
           reason: '',
           reread: 0,
