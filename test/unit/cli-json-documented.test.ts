@@ -101,6 +101,9 @@ const plan = makePlan({
   clusterId: 'c',
   created: 0,
   origin: { type: 'backup', backupId: 'b', restoreId: 'r', captured: 0 },
+  strategy: 'header-based',
+  map: 'the restore r',
+  retentionMinutes: 10_080,
   wanted: [
     {
       group: 'g',

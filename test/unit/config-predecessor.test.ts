@@ -123,7 +123,7 @@ test('a three-phase file of the documents is taken as it stands', () => {
     names: ['order-processor', 'payment-service', 'analytics-consumer'],
   })
   assert.equal(config.restore?.addOffsetHeaders, true)
-  assert.equal(config.offsetReset.strategy, 'captured')
+  assert.equal(config.offsetReset.strategy, 'header-based')
   assert.ok(config.notes.some((note) => note.key === 'offset_reset.scan_all_partitions'))
 })
 

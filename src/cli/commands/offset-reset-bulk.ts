@@ -6,16 +6,15 @@ import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flag
 import { addResetFlags, type ResetFlags } from '../flags/reset-flags.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
 import { readGroupsFile } from '../groups-file.ts'
-import { type ApplyFlags, applyMade } from '../reset-execute.ts'
-import { idleDeadline, planWhenIdle } from '../reset-wait.ts'
+import { type ApplyFlags, planAndApply } from '../reset/apply.ts'
+import { planFor } from '../reset/plan-for.ts'
+import { sayNotices } from '../reset/say-notices.ts'
+import { showOutcome } from '../reset/show-outcome.ts'
+import { showPlan } from '../reset/show-plan.ts'
 import type { RunFlags, Session } from '../session.ts'
-import { planFor } from './offset-reset.ts'
 
 /** Commits under way at once, unless told otherwise. */
 const usualConcurrency = 50
-
-/** Notices of the plan that are said one by one. */
-const shownNotices = 20
 
 interface Flags extends ResetFlags, FormatFlags, RunFlags, ApplyFlags {
   readonly groupsFile?: string
@@ -23,8 +22,8 @@ interface Flags extends ResetFlags, FormatFlags, RunFlags, ApplyFlags {
   readonly parallelism?: string
   readonly maxRetries?: string
   readonly allOrNothing?: boolean
-  readonly snapshot: boolean
-  readonly snapshotPath?: string
+  readonly dryRun?: boolean
+  readonly output?: string
 }
 
 /** `offset-reset-bulk`. */
@@ -38,9 +37,14 @@ export function define(command: Command, session: Session): void {
     .option('--parallelism <n>', 'the same as --max-concurrent')
     .option('--max-retries <n>', 'how often a position is tried again; else for the delivery timeout')
     .option('--wait <time>', 'wait so long for consumers of the groups to leave, such as 60s')
+    .option('--dry-run', 'show the plan, change nothing')
+    .option('--output <file>', 'also write the report to a file, as JSON; with --dry-run the plan')
     .option('--all-or-nothing', 'change nothing when one of the groups must not be touched (exit 4)')
     .option('--no-snapshot', 'do not save the positions before they are changed')
-    .option('--snapshot-path <folder|url>', 'where to save them; else the archive')
+    .option(
+      '--snapshot-path <folder|url>',
+      'where to save them; else the archive, or ./offset-snapshots without one',
+    )
   addRunFlags(addFormatFlags(command)).addHelpText(
     'after',
     `
@@ -60,17 +64,17 @@ Examples:
       ...(flags.maxRetries !== undefined && { retries: countOf(flags.maxRetries, '--max-retries') }),
     } as const
     await session.show(flags)
-    const deadline = await idleDeadline(flags.wait, session)
     const groups = await groupsOf(flags)
     const resetFlags = groups === undefined ? flags : { ...flags, groups }
-    const report = await planWhenIdle(planFor, resetFlags, session, deadline, async (plan, surroundings) => {
-      sayNotices(plan, session)
-      return await applyMade(plan, surroundings, flags, session, choices)
-    })
+    if (flags.dryRun) {
+      const plan = await planFor(resetFlags, session, async (plan) => plan)
+      return await showPlan(plan, format, session, flags.output)
+    }
+    const report = await planAndApply(resetFlags, flags, choices, session, (plan) =>
+      sayLeftOut(plan, session),
+    )
     const { bulkText } = await import('../reports/bulk-outcome.ts')
-    const { outcomeObject, outcomeStatus } = await import('../reports/reset-outcome.ts')
-    await session.print(format, outcomeObject(report), () => bulkText(report))
-    session.status = session.signal.aborted ? 130 : outcomeStatus(report)
+    await showOutcome(report, bulkText, format, session, flags.output)
   })
 }
 
@@ -91,12 +95,10 @@ async function groupsOf({ groups, groupsFile }: Flags): Promise<readonly string[
   return [...splitList(groups ?? []), ...(await readGroupsFile(groupsFile))]
 }
 
-/** What the plan leaves out. Throws GROUP_NOT_FOUND when that is everything. */
-function sayNotices({ entries, notices }: Plan, session: Session): void {
-  for (const { message } of notices.slice(0, shownNotices)) session.log('warn', message)
-  if (notices.length > shownNotices) {
-    session.log('warn', `${notices.length - shownNotices} more notices: offset-reset plan shows them all`)
-  }
-  if (entries.length > 0) return
-  throw new TidemarkError('GROUP_NOT_FOUND', notices[0]?.message ?? 'No group has a position to be set')
+/** Says what the plan leaves out. Throws GROUP_NOT_FOUND when that is everything. */
+function sayLeftOut(plan: Plan, session: Session): void {
+  sayNotices(plan, session)
+  if (plan.entries.length > 0) return
+  const [first] = plan.notices
+  throw new TidemarkError('GROUP_NOT_FOUND', first?.message ?? 'No group has a position to be set')
 }

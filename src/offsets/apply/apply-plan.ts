@@ -1,5 +1,6 @@
 import { type Clock, noProgress, type Progress, systemClock, TidemarkError } from '../../base/index.ts'
 import type { GroupPositions } from '../../kafka/index.ts'
+import { checkPlanCluster } from '../plan/check-plan.ts'
 import { hashPlan, type Plan } from '../plan/plan.ts'
 import type { SnapshotPlace } from '../snapshot/snapshot-store.ts'
 import type { ApplyReport } from './apply-report.ts'
@@ -10,6 +11,7 @@ import { commitPlanned, type GroupEntries } from './commit-groups.ts'
 import { type Findings, outcomeOfGroup } from './outcomes.ts'
 import { readSettled } from './read-settled.ts'
 import { type Checked, checkGroups } from './refusals.ts'
+import { retentionMinutes } from './retention.ts'
 import { writeSnapshot } from './snapshot.ts'
 
 /** Twice `offsets.commit.timeout.ms` of a broker that was not told otherwise. */
@@ -75,8 +77,9 @@ export async function applyPlan(
   const findings: Findings = {
     committed,
     refused,
+    seen: checked.positions,
     readBack: await readSettled(setting, committed, cluster, { clock, signal, lateMs }),
-    retentionMinutes: setting.length === 0 ? undefined : await retention(cluster),
+    retentionMinutes: setting.length === 0 ? undefined : await retentionMinutes(cluster),
   }
   progress.groups(setting.length)
   const outcomes = groups.map(([group, entries]) => outcomeOfGroup(group, entries, findings))
@@ -130,13 +133,7 @@ async function saveBefore(
 }
 
 function checkPlan(plan: Plan, cluster: PositionsCluster): void {
-  if (plan.clusterId !== cluster.clusterId) {
-    throw new TidemarkError(
-      'SOURCE_MISMATCH',
-      `The plan was made for cluster ${plan.clusterId}, but this is cluster ${cluster.clusterId}`,
-      { hint: 'Check the address, or make a plan for this cluster.' },
-    )
-  }
+  checkPlanCluster(plan, cluster.clusterId)
   if (hashPlan(plan) !== plan.hash) {
     throw new TidemarkError('PLAN_ALTERED', 'The plan was changed after it was made', {
       hint: 'Make the plan again, with the options that give what you want, and apply that.',
@@ -157,14 +154,4 @@ function stopIfRefused(refusals: readonly Refusal[]): void {
     },
     cause: first.error,
   })
-}
-
-/** Not every principal may read broker settings: then the report gives no date. */
-async function retention(cluster: PositionsCluster): Promise<number | undefined> {
-  try {
-    const minutes = Number(await cluster.brokerConfig('offsets.retention.minutes'))
-    return Number.isSafeInteger(minutes) && minutes > 0 ? minutes : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -1,5 +1,5 @@
 import type { GroupPositions } from '../../kafka/index.ts'
-import type { PlanEntry } from '../plan/plan.ts'
+import { isOfTarget, type PlanEntry } from '../plan/plan.ts'
 import { place } from '../plan/planner.ts'
 import { shareMark } from '../share-mark.ts'
 import type { SnapshotGroup } from '../snapshot/snapshot.ts'
@@ -50,6 +50,9 @@ function snapshotGroup(
   const isShare = type === 'share' || changing.some((entry) => entry.type === 'share')
   const present = positions.filter(({ offset }) => offset >= 0n)
   const places = new Set(present.map(({ topic, partition }) => place(topic, partition)))
+  const set = changing.flatMap(({ topic, partition, target, kind }) =>
+    target !== undefined && isOfTarget(kind) ? [{ topic, partition, offset: target }] : [],
+  )
   return {
     group,
     ...shareMark(isShare),
@@ -57,5 +60,6 @@ function snapshotGroup(
     absent: changing
       .filter(({ topic, partition }) => !places.has(place(topic, partition)))
       .map(({ topic, partition }) => ({ topic, partition })),
+    ...(set.length > 0 && { set }),
   }
 }

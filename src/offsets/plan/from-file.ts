@@ -86,7 +86,8 @@ function notices(file: OffsetsFile, wanted: readonly WantedPosition[]): readonly
   ]
 }
 
-function timeText(ms: bigint): string {
+/** A time as text, however far it lies. */
+export function timeText(ms: bigint): string {
   const number = Number(ms)
   return Math.abs(number) > 8.64e15 ? String(ms) : new Date(number).toISOString()
 }

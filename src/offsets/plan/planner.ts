@@ -11,6 +11,7 @@ import {
   type PlanNotice,
   type PlanOrigin,
   type SourcePosition,
+  type StrategyName,
 } from './plan.ts'
 
 /** The log of each partition of the target's topics. */
@@ -40,6 +41,8 @@ export interface WantedPosition {
   readonly reason: string
   readonly reread: number
   readonly from: readonly SourcePosition[]
+  /** Commit it also when it is there already. @default false */
+  readonly always?: boolean
 }
 
 export interface PlanInput {
@@ -47,6 +50,11 @@ export interface PlanInput {
   /** Ms since the epoch. */
   readonly created: number
   readonly origin: PlanOrigin
+  readonly strategy?: StrategyName | undefined
+  /** Which offset map translated, in words. */
+  readonly map?: string | undefined
+  /** `offsets.retention.minutes` of the target, where it may be read. */
+  readonly retentionMinutes?: number | undefined
   readonly wanted: readonly WantedPosition[]
   readonly notices: readonly PlanNotice[]
   /** The groups' positions on the target now, as the cluster answered. */
@@ -93,7 +101,8 @@ export function makePlan(input: PlanInput): Plan {
     if (wanted.remove) return { ...base, action: now === undefined ? 'KEEP' : 'DELETE' }
     if (wanted.offset === undefined) return { ...base, action: 'SKIP' }
     // What the group had itself, and still has, is right wherever the log has gone since.
-    if (wanted.kind === 'as-before' && now?.offset === wanted.offset && sameMetadata(now.metadata, base)) {
+    const stays = wanted.kind === 'as-before' || wanted.kind === 'translated'
+    if (stays && now?.offset === wanted.offset && sameMetadata(now.metadata, base)) {
       return { ...base, action: 'KEEP' }
     }
     const log = input.logs.get(topic)?.get(partition)
@@ -114,14 +123,17 @@ export function makePlan(input: PlanInput): Plan {
         return { ...base, action, reason: sentence(wanted.reason, problem) }
       }
       const moved = `${problem}; moved to the ${outOfRange.bound === 'log-end' ? 'end' : 'start'} of the log`
-      return settle({ ...base, target, reason: sentence(wanted.reason, moved) }, now, target)
+      return settle({ ...base, target, reason: sentence(wanted.reason, moved) }, now, target, wanted.always)
     }
-    return settle(base, now, target)
+    return settle(base, now, target, wanted.always)
   })
   const plan = {
     clusterId: input.clusterId,
     created: input.created,
     origin: input.origin,
+    strategy: input.strategy,
+    map: input.map,
+    retentionMinutes: input.retentionMinutes,
     entries: inOrder(entries),
     notices: input.notices,
   }
@@ -158,9 +170,14 @@ export function rangeSentence(partition: number, { wanted }: OutOfRange, log: Lo
   return `Offset ${wanted} is out of range for partition ${partition} (current: ${log.logStart}-${log.logEnd})`
 }
 
-function settle(entry: Omit<PlanEntry, 'action'>, now: Position | undefined, target: bigint): PlanEntry {
+function settle(
+  entry: Omit<PlanEntry, 'action'>,
+  now: Position | undefined,
+  target: bigint,
+  always = false,
+): PlanEntry {
   if (now === undefined) return { ...entry, action: 'SET' }
-  if (now.offset === target && sameMetadata(now.metadata, entry)) {
+  if (!always && now.offset === target && sameMetadata(now.metadata, entry)) {
     return { ...entry, action: 'KEEP', metadata: now.metadata }
   }
   const move =

@@ -68,7 +68,7 @@ function snapshotToValues(snapshot: Snapshot): Readonly<Record<string, unknown>>
     cluster_id: snapshot.clusterId,
     plan_hash: snapshot.planHash ?? null,
     ...(base && { since: { id: base.id, created: new Date(base.created).toISOString(), hash: base.hash } }),
-    groups: snapshot.groups.map(({ group, type, positions, absent }) => ({
+    groups: snapshot.groups.map(({ group, type, positions, absent, set }) => ({
       group,
       ...shareMark(type === 'share'),
       positions: positions.map(({ topic, partition, offset, leaderEpoch, metadata }) => ({
@@ -79,6 +79,10 @@ function snapshotToValues(snapshot: Snapshot): Readonly<Record<string, unknown>>
         metadata,
       })),
       absent: absent.map(({ topic, partition }) => ({ topic, partition })),
+      // Not written where there is none: the hash of a snapshot without it stays what it was.
+      ...(set && {
+        set: set.map(({ topic, partition, offset }) => ({ topic, partition, offset: offsetToJson(offset) })),
+      }),
     })),
     ...(base && {
       removed: snapshot.removed.map(({ group, topic, partition }) => ({ group, topic, partition })),
@@ -101,6 +105,7 @@ function readGroups(value: JsonValue): readonly SnapshotGroup[] {
 }
 
 function readGroup(value: JsonValue): SnapshotGroup {
+  const set = value.at('set')
   const seen = new Set<string>()
   const once = (at: JsonValue): TopicPartition => {
     const found = readPlace(at)
@@ -124,6 +129,9 @@ function readGroup(value: JsonValue): SnapshotGroup {
         }),
       ),
     absent: value.at('absent').list().map(once),
+    ...(set.present && {
+      set: set.list().map((at) => ({ ...readPlace(at), offset: at.at('offset').offset() })),
+    }),
   }
 }
 

@@ -14,6 +14,16 @@ export interface SnapshotGroup extends ShareMark {
   readonly positions: readonly Position[]
   /** Partitions that were looked at and in which the group had no position. */
   readonly absent: readonly TopicPartition[]
+  /**
+   * What was about to be set when the snapshot was taken and is a position of this cluster, not of a source: translated, or found in
+   * its logs. Undefined = nothing.
+   */
+  readonly set?: readonly SetPosition[]
+}
+
+/** A position that a plan was about to set. */
+export interface SetPosition extends TopicPartition {
+  readonly offset: bigint
 }
 
 /** The snapshot that a differential one builds on. */

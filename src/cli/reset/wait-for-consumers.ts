@@ -1,8 +1,8 @@
-import { TidemarkError } from '../base/index.ts'
-import type { Plan, PositionsCluster } from '../offsets/index.ts'
-import type { PlanSurroundings, planFor } from './commands/offset-reset.ts'
-import type { ResetFlags } from './flags/reset-flags.ts'
-import type { Session } from './session.ts'
+import { TidemarkError } from '../../base/index.ts'
+import type { Plan, PositionsCluster } from '../../offsets/index.ts'
+import type { ResetFlags } from '../flags/reset-flags.ts'
+import type { Session } from '../session.ts'
+import { type PlanSurroundings, planFor } from './plan-for.ts'
 
 /** Groups that are named while they are waited for; the others are counted. */
 const named = 5
@@ -13,7 +13,7 @@ export async function idleDeadline(
   { clock }: Session,
 ): Promise<number | undefined> {
   if (wait === undefined) return undefined
-  const { parseDuration } = await import('../config/index.ts')
+  const { parseDuration } = await import('../../config/index.ts')
   const ms = parseDuration(wait, 1000)
   if (ms !== undefined) return clock.monotonic() + ms
   throw new TidemarkError('USAGE', `--wait needs a time such as 60s, got ${JSON.stringify(wait)}`)
@@ -24,14 +24,13 @@ export async function idleDeadline(
  * waiting the plan is made again: consumers commit when they leave.
  */
 export async function planWhenIdle<T>(
-  makePlan: typeof planFor,
   flags: ResetFlags,
   session: Session,
   deadline: number | undefined,
   work: (plan: Plan, surroundings: PlanSurroundings) => Promise<T>,
 ): Promise<T> {
   for (;;) {
-    const made = await makePlan(flags, session, async (plan, surroundings) => {
+    const made = await planFor(flags, session, async (plan, surroundings) => {
       const waited = await waitForConsumers(plan, surroundings.cluster, session, deadline)
       return waited ? undefined : { result: await work(plan, surroundings) }
     })
@@ -48,7 +47,7 @@ export async function waitForConsumers(
 ): Promise<boolean> {
   const { clock, signal, progress } = session
   if (deadline === undefined || clock.monotonic() >= deadline) return false
-  const { touchedGroups, waitForIdle } = await import('../offsets/index.ts')
+  const { touchedGroups, waitForIdle } = await import('../../offsets/index.ts')
   const groups = touchedGroups(plan)
   let said = ''
   let most = 0

@@ -1,0 +1,19 @@
+import type { CurrentPosition } from '../plan/plan.ts'
+import type { WantedPosition } from '../plan/planner.ts'
+
+/** A partition of the target in which a group shall get a position. */
+export interface TargetPlace {
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  /** The group's position there now. */
+  readonly now: CurrentPosition | undefined
+  /** Time that was saved with the position that named the place; ms since the epoch. */
+  readonly timestamp?: bigint | undefined
+}
+
+/** What every wanted position of a place has: the metadata is what is there now, since it is not ours. */
+export function wantedAt({ group, topic, partition, now }: TargetPlace) {
+  const base = { group, topic, partition, metadata: now?.metadata ?? null, reread: 0, from: [] }
+  return base satisfies Partial<WantedPosition>
+}
