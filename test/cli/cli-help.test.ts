@@ -22,6 +22,7 @@ const commands = [
   ['offset-reset', 'plan'],
   ['offset-reset', 'execute'],
   ['offset-reset', 'script'],
+  ['offset-reset-bulk'],
   ['offset-rollback'],
   ['offset-rollback', 'snapshot'],
   ['offset-rollback', 'list'],

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectCluster } from '../../src/kafka/index.ts'
 import { type CliOptions, type CliResult, type RunningCli, startCli } from '../support/cli.ts'
-import type { OutcomeJson } from '../support/command-json.ts'
+import type { OutcomeJson, PlanJson } from '../support/command-json.ts'
 import { errorOf, reportOf, Stage } from '../support/e2e-stage.ts'
 import { type KafkaProxy, offsetCommit, startKafkaProxy } from '../support/kafka-proxy.ts'
 
@@ -93,6 +93,39 @@ test('killed in the middle, the same command again sets every group', async () =
   for (const group of many) await assertSet(group)
 })
 
+test('interrupted in the middle, it finishes what is under way, says what is not known, and goes on when run again', async () => {
+  const some = many.slice(0, 40)
+  await forget(...some)
+  let commits = 0
+  let reached = () => {}
+  let release = () => {}
+  const middle = new Promise<void>((resolve) => {
+    reached = resolve
+  })
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  proxy.hooks.onAnswer = (apiKey) => {
+    if (apiKey !== offsetCommit || ++commits < 20) return undefined
+    reached()
+    return held
+  }
+  const bootstrap = ['--bootstrap-servers', `127.0.0.1:${proxy.port}`]
+  const running = await startBulk(['-g', 'many-*', '--max-concurrent', '2', ...bootstrap])
+  await Promise.race([middle, running.ended.then(({ stderr }) => assert.fail(stderr))])
+  running.process.kill('SIGINT')
+  await said(running, /finishing what is under way/)
+  release()
+  const report = reportOf<BulkJson>(await running.ended, 130)
+  proxy.hooks.onAnswer = undefined
+  const codes = report.groups.flatMap(({ positions }) => positions.flatMap(({ error }) => error?.code ?? []))
+  assert.deepEqual(new Set(codes), new Set(['INTERRUPTED']))
+  assert.equal(report.counts.kept, (many.length - some.length) * partitions)
+  const again = reportOf<BulkJson>(await bulk(['-g', 'many-*']))
+  assert.ok(again.counts.set > 0 && again.counts.set < some.length * partitions)
+  for (const group of some) await assertSet(group)
+})
+
 test('the report has the latency of the commits, the rate and the retries; all is done in a few requests', async () => {
   const { admin } = stage.source
   for (const group of ['many-7', 'many-8']) await admin.commit(group, 'again', 1, 0n)
@@ -152,6 +185,29 @@ test('groups come from a file, a list, standard input, and flags beside them', a
     const report = reportOf<BulkJson>(await bulk(flags, options))
     assert.deepEqual(report.groups.map(({ group }) => group).sort(), groups)
   }
+})
+
+test('a file with a strategy is enough: no archive, and the snapshot goes into the current folder', async () => {
+  const config = join(stage.folder, 'offset-reset.yaml')
+  const groupsFile = join(stage.folder, 'consumer-groups.txt')
+  const { bootstrap } = stage.source.cluster
+  await writeFile(
+    config,
+    `target:\n  bootstrap_servers: ['${bootstrap}']\noffset_reset:\n  strategy: latest\n`,
+  )
+  await writeFile(groupsFile, 'few-b\nfew c\n')
+  const flags = ['--config', config, '--groups-file', groupsFile, '--parallelism', '50']
+  const run = async (...more: readonly string[]) =>
+    (await startCli(['offset-reset-bulk', ...flags, ...more, '-o', 'json'], { cwd: stage.folder })).ended
+  const planned = reportOf<PlanJson>(await run('--dry-run'))
+  assert.equal(planned.entries.length, 4 * partitions)
+  await assertSet('few-b')
+  const report = reportOf<BulkJson>(await run())
+  assert.equal(report.counts.set, 4 * partitions)
+  assert.deepEqual(await positions('few-b'), [60n, 60n, 60n])
+  assert.deepEqual(await readdir(join(stage.folder, 'offset-snapshots')), [`${report.snapshot_id}.json`])
+  reportOf(await bulk(['-g', 'few-b,few c']))
+  await assertSet('few-b')
 })
 
 test('a wrong file, group or flag is one clear sentence, and nothing is changed', async () => {
