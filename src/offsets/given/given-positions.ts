@@ -14,6 +14,7 @@ export interface GivenPosition {
 
 export interface GivenGroup {
   readonly group: string
+  /** Of a share group the positions are start offsets. */
   readonly type?: GroupType | undefined
   readonly positions: readonly GivenPosition[]
 }

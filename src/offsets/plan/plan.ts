@@ -124,12 +124,6 @@ export type PlanOrigin =
       readonly captured: number
     }
   | {
-      /** Groups of the same cluster: `from` is the one whose positions are copied; undefined when some are deleted. */
-      readonly type: 'groups'
-      readonly from: string | undefined
-      readonly captured: number
-    }
-  | {
       /** The positions that groups have on the source itself. */
       readonly type: 'source'
       readonly clusterId: string
@@ -138,6 +132,12 @@ export type PlanOrigin =
   | {
       /** The positions that groups have on the target, and its logs. */
       readonly type: 'target'
+      readonly captured: number
+    }
+  | {
+      /** Groups of the same cluster: `from` is the one whose positions are copied; undefined when some are deleted. */
+      readonly type: 'groups'
+      readonly from: string | undefined
       readonly captured: number
     }
 
