@@ -32,6 +32,11 @@ export const errorCodes = {
     meaning: 'A consumer group named by the user does not exist or has no positions',
   },
   GROUP_ACTIVE: { exit: 4, meaning: 'The consumer group has members or its position moves' },
+  GROUP_EXISTS: { exit: 4, meaning: 'The group that is to get positions has some already' },
+  GROUP_TYPE_DIFFERS: {
+    exit: 4,
+    meaning: 'A share group has the name of a group of another type, or the other way round',
+  },
   OFFSET_OUT_OF_RANGE: { exit: 4, meaning: 'A position lies outside the log of the partition' },
   MAP_TOO_LARGE: { exit: 2, meaning: 'The offset map has too many ranges to be listed one by one' },
   HEADERS_NOT_FOUND: {

@@ -11,6 +11,6 @@ export { type ErrorDetails, invariant, isTidemarkError, TidemarkError } from './
 export { type NamePattern, nameFilter, parseNamePattern } from './name-pattern.ts'
 export { editDistance, nearest } from './nearest.ts'
 export { packageVersion } from './package-version.ts'
-export { noProgress, type Progress } from './progress.ts'
+export { noProgress, type Progress, type ProgressTotals } from './progress.ts'
 export { type RetryContext, type RetryPolicy, retry } from './retry.ts'
 export { noTelemetry, type Telemetry } from './telemetry.ts'

@@ -1,0 +1,118 @@
+import { isTranslationMark } from '../plan/mark.ts'
+import type { WantedPosition } from '../plan/planner.ts'
+import { place } from '../plan/planner.ts'
+import { eachSnapshot } from '../snapshot/snapshot-list.ts'
+import type { SnapshotCall, SnapshotFolder } from '../snapshot/snapshot-store.ts'
+import type { GivenGroup, GivenPosition } from './given-positions.ts'
+
+/** A position that a plan has set, or was about to when it was killed. */
+export interface PastSetting {
+  readonly snapshotId: string
+  /** Ms since the epoch. */
+  readonly at: number
+  /** The position before; undefined when there was none. */
+  readonly before: bigint | undefined
+  readonly after: bigint
+}
+
+/** What snapshots know of positions that were made ones of a cluster: by group, topic and partition, the newest first. */
+export interface PastSettings {
+  of(group: string, topic: string, partition: number): readonly PastSetting[]
+}
+
+/**
+ * Reads what snapshots say of a cluster. Rejects when one of them cannot be read: what it knows could be the one thing that keeps a
+ * position from being translated twice.
+ */
+export async function pastSettings(
+  folders: readonly SnapshotFolder[],
+  clusterId: string,
+  options: SnapshotCall = {},
+): Promise<PastSettings> {
+  const known = new Map<string, PastSetting[]>()
+  for (const folder of folders) {
+    for (const one of await eachSnapshot(folder, (snapshot) => snapshot, options)) {
+      if ('error' in one) throw one.error
+      const { id, created, clusterId: of, groups } = one.found
+      if (of !== clusterId) continue
+      for (const { group, positions, set = [] } of groups) {
+        const before = new Map(positions.map((at) => [place(at.topic, at.partition), at.offset]))
+        for (const { topic, partition, offset } of set) {
+          const where = place(topic, partition)
+          const key = JSON.stringify([group, where])
+          const settings = known.get(key) ?? []
+          known.set(key, settings)
+          settings.push({ snapshotId: id, at: created, before: before.get(where), after: offset })
+        }
+      }
+    }
+  }
+  for (const settings of known.values()) {
+    settings.sort((a, b) => b.at - a.at || (a.snapshotId < b.snapshotId ? 1 : -1))
+  }
+  return {
+    of: (group, topic, partition) => known.get(JSON.stringify([group, place(topic, partition)])) ?? [],
+  }
+}
+
+export interface OnceOptions {
+  readonly past: PastSettings
+  /** Whether a topic has its name from a rule that renames: what stands there is of the target. */
+  readonly renamed: (topic: string) => boolean
+}
+
+/**
+ * Parts the positions that groups have on a target into those that are still ones of the source, and those that are of the target
+ * already: marked, set by a plan that a snapshot knows, or in a topic that has its name only here. Pure.
+ *
+ * A position that is as it was before a plan is one of the source still: the plan was never carried out, or taken back. Should a group
+ * have read on to just that offset, it is set back to where it began; it never skips.
+ */
+export function translateOnce(
+  groups: readonly GivenGroup[],
+  options: OnceOptions,
+): { readonly source: readonly GivenGroup[]; readonly kept: readonly WantedPosition[] } {
+  const kept: WantedPosition[] = []
+  const source = groups.flatMap((group): readonly GivenGroup[] => {
+    const marked = new Set(
+      group.positions.filter(({ metadata }) => isTranslationMark(metadata)).map(({ topic }) => topic),
+    )
+    const positions = group.positions.filter((position) => {
+      const reason = whyOfTarget(group.group, position, marked, options)
+      if (reason !== undefined) kept.push(staying(group, position, reason))
+      return reason === undefined
+    })
+    return positions.length === 0 ? [] : [{ ...group, positions }]
+  })
+  return { source, kept }
+}
+
+/** Undefined for a position of the source. */
+function whyOfTarget(
+  group: string,
+  { topic, partition, offset, metadata }: GivenPosition,
+  marked: ReadonlySet<string>,
+  { past, renamed }: OnceOptions,
+): string | undefined {
+  if (isTranslationMark(metadata)) return 'translated before, as its mark says'
+  const settings = past.of(group, topic, partition)
+  for (const { after, before, at, snapshotId } of settings) {
+    if (offset !== before || after === before) {
+      const moved = after === offset ? '' : `; the group has moved on from ${after} since`
+      return `translated before, on ${new Date(at).toISOString()}, as ${snapshotId} says${moved}`
+    }
+  }
+  if (settings.length > 0) return undefined
+  if (renamed(topic)) return 'the topic has this name only here: the position is one of the target'
+  // Positions of a topic are translated together: where others have a mark, a commit of the application took this one's.
+  if (marked.has(topic)) return "translated before, as the marks of the topic's other partitions say"
+  return undefined
+}
+
+function staying(
+  { group, type }: GivenGroup,
+  { topic, partition, offset, metadata }: GivenPosition,
+  reason: string,
+): WantedPosition {
+  return { group, type, topic, partition, offset, metadata, kind: 'translated', reason, reread: 0, from: [] }
+}
