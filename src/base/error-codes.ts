@@ -93,7 +93,8 @@ export const errorCodes = {
   },
   TARGET_CHANGED: {
     exit: 4,
-    meaning: 'A target topic is not as the restore left it: written to, deleted or created again',
+    meaning:
+      'A target topic is not as the restore left it: written to, deleted or created again, or a batch of a killed run arrived late',
   },
   VERIFICATION_FAILED: { exit: 5, meaning: 'The target does not hold what the archive holds' },
   SOURCE_MISMATCH: {

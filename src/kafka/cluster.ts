@@ -112,8 +112,8 @@ class ConnectedCluster implements Cluster {
     return tryListOffsets(this.#session, this.#leaders, asked, options)
   }
 
-  topicConfigs(topics: readonly string[], options: Cancellable = {}) {
-    return topicConfigs(this.#session, topics, options.signal)
+  topicConfigs(topics: readonly string[], options: Cancellable & { readonly broker?: number } = {}) {
+    return topicConfigs(this.#session, topics, options)
   }
 
   readTopicConfigs(topics: readonly string[], options: Cancellable = {}) {

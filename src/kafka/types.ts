@@ -208,9 +208,10 @@ export interface Cluster extends AsyncDisposable {
     asked: readonly (TopicPartition & { readonly at: OffsetSpec })[],
     options?: { readonly signal?: AbortSignal },
   ): Promise<Outcome<TopicPartition & { readonly at: OffsetSpec }, ListedOffset>>
+  /** `broker`: as this one knows them. They hear of changes one after the other. @default any broker */
   topicConfigs(
     topics: readonly string[],
-    options?: { readonly signal?: AbortSignal },
+    options?: { readonly signal?: AbortSignal; readonly broker?: number },
   ): Promise<ReadonlyMap<string, readonly TopicConfig[]>>
   /** The same, each topic with its own outcome; undefined for one that does not exist. */
   readTopicConfigs(
