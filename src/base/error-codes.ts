@@ -32,6 +32,11 @@ export const errorCodes = {
     meaning: 'A consumer group named by the user does not exist or has no positions',
   },
   GROUP_ACTIVE: { exit: 4, meaning: 'The consumer group has members or its position moves' },
+  GROUP_EXISTS: { exit: 4, meaning: 'The group that is to get positions has some already' },
+  GROUP_TYPE_DIFFERS: {
+    exit: 4,
+    meaning: 'A share group has the name of a group of another type, or the other way round',
+  },
   OFFSET_OUT_OF_RANGE: { exit: 4, meaning: 'A position lies outside the log of the partition' },
   MAP_TOO_LARGE: { exit: 2, meaning: 'The offset map has too many ranges to be listed one by one' },
   HEADERS_NOT_FOUND: {
@@ -88,7 +93,8 @@ export const errorCodes = {
   },
   TARGET_CHANGED: {
     exit: 4,
-    meaning: 'A target topic is not as the restore left it: written to, deleted or created again',
+    meaning:
+      'A target topic is not as the restore left it: written to, deleted or created again, or a batch of a killed run arrived late',
   },
   VERIFICATION_FAILED: { exit: 5, meaning: 'The target does not hold what the archive holds' },
   SOURCE_MISMATCH: {

@@ -68,6 +68,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/offset-rollback.ts'),
   },
   {
+    name: 'groups',
+    summary: 'See groups of every type, copy, rename, export, import and hold their positions',
+    load: () => import('./commands/groups.ts'),
+  },
+  {
     name: 'config',
     summary: 'Check a configuration file, or print its JSON Schema',
     load: () => import('./commands/config.ts'),

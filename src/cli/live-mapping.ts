@@ -2,17 +2,22 @@ import { parseNamePattern, TidemarkError } from '../base/index.ts'
 import type { Cluster } from '../kafka/index.ts'
 import type { HeaderScan, ScanTopic } from '../offsets/index.ts'
 import type { ClusterFlags } from './flags/cluster-flags.ts'
-import type { Format } from './flags/format-flags.ts'
+import type { Format, FormatFlags } from './flags/format-flags.ts'
 import { required } from './flags/required.ts'
 import { type ScanFlags, scanOptions, topicMappingOf } from './flags/scan-flags.ts'
 import { yamlText } from './render/machine-formats.ts'
 import type { Session } from './session.ts'
 import { connectTarget } from './target-cluster.ts'
+import { writeTextFile } from './text-file.ts'
 
-export interface LiveFlags extends ClusterFlags, ScanFlags {
+export interface LiveFlags extends ClusterFlags, ScanFlags, FormatFlags {
   readonly config?: string
+  readonly path?: string
+  readonly backupId?: string
+  readonly restoreId?: string
   readonly topic?: string
   readonly allTopics?: boolean
+  readonly output?: string
 }
 
 /** Whether the flags ask for the map of live topics, not for that of an archive. */
@@ -20,8 +25,36 @@ export function asksForLive(flags: LiveFlags): boolean {
   return flags.bootstrapServers !== undefined || flags.sourceCluster !== undefined || flags.allTopics === true
 }
 
+/** Prints the map out of the headers of live topics, as JSON unless `wanted` was asked for. */
+export async function showLive(flags: LiveFlags, wanted: Format, session: Session): Promise<void> {
+  refuseArchive(flags)
+  const asked = flags.format !== undefined || flags.o !== undefined
+  const scan = await scanLive(flags, session)
+  const { scannedText } = await import('./reports/offset-mapping.ts')
+  const text = scannedText(scan)
+  const format = asked ? wanted : 'json'
+  const pieces = format === 'text' ? [text] : await scanPieces(scan, format)
+  if (flags.output !== undefined) await writeTextFile(flags.output, pieces)
+  else await session.out.writeAll(pieces)
+  // Who has not asked for a form gets the one for programs, and beside it the one for people.
+  if (asked && flags.output === undefined) return
+  for (const line of text.trimEnd().split('\n')) session.log('info', line)
+}
+
+function refuseArchive(flags: LiveFlags): void {
+  const given = [
+    ['--path', flags.path],
+    ['--backup-id', flags.backupId],
+    ['--restore-id', flags.restoreId],
+  ].find(([, value]) => value !== undefined)
+  if (given === undefined) return
+  throw new TidemarkError('USAGE', `${given[0]} is for the map of a backup, not for that of live topics`, {
+    hint: 'Leave it out, or leave out --bootstrap-servers, --source-cluster and --all-topics.',
+  })
+}
+
 /** The map out of the headers of live topics. What is to be known about it goes to stderr. */
-export async function scanLive(flags: LiveFlags, session: Session): Promise<HeaderScan> {
+async function scanLive(flags: LiveFlags, session: Session): Promise<HeaderScan> {
   const sourceCluster = required(flags.sourceCluster, '--source-cluster')
   if ((flags.topic === undefined) === !flags.allTopics) {
     throw new TidemarkError('USAGE', 'Name the topics with --topic, or ask for --all-topics')
@@ -46,10 +79,7 @@ export async function scanLive(flags: LiveFlags, session: Session): Promise<Head
 }
 
 /** The scan in one of the machine formats. */
-export async function scanPieces(
-  scan: HeaderScan,
-  format: Exclude<Format, 'text'>,
-): Promise<Iterable<string>> {
+async function scanPieces(scan: HeaderScan, format: Exclude<Format, 'text'>): Promise<Iterable<string>> {
   const { mapSetToCsv, mapSetToJson } = await import('../offsets/index.ts')
   const { scanMembers } = await import('./reports/offset-mapping.ts')
   if (format === 'csv') return mapSetToCsv(scan.maps)

@@ -66,7 +66,7 @@ export const offsetResetSchema = z.strictObject(
       .record(z.string(), text(), 'expected source topics with their new names')
       .optional()
       .describe('Names on the target, as in restore.topic_mapping, which holds where this is missing.'),
-    timestamp: byName(instant(), places)
+    timestamp: byName(instant(), `a time (epoch milliseconds or ISO 8601), or times by ${places}`)
       .optional()
       .describe(
         'For strategy timestamp: epoch ms or ISO 8601; or times by topic, topic:partition or group/topic.',
@@ -74,7 +74,7 @@ export const offsetResetSchema = z.strictObject(
     duration: duration()
       .optional()
       .describe('For strategy duration: so long before now, such as 90m, 1d12h or PT1H30M.'),
-    offset: byName(offset(), places)
+    offset: byName(offset(), `an offset (a whole number of at least 0), or offsets by ${places}`)
       .optional()
       .describe(
         'For strategy offset: one offset, or offsets by topic, topic:partition or group/topic:partition.',

@@ -48,9 +48,9 @@ export const signed = () =>
     /^[+-]?\d{1,18}$/.test(String(input).trim()) ? BigInt(String(input).trim().replace('+', '')) : undefined,
   )
 
-/** One value, or values by the names of what they are for. */
-export const byName = <Value extends z.ZodType>(value: Value, names: string) =>
-  z.union([value, z.record(z.string(), value)], `expected a value, or values by ${names}`)
+/** One value, or values by the names of what they are for. `what` is expected, in words for both. */
+export const byName = <Value extends z.ZodType>(value: Value, what: string) =>
+  z.union([value, z.record(z.string(), value)], `expected ${what}`)
 
 /** A duration in ms; a bare number counts in `bareUnit` ms. */
 export const duration = (bareUnit = 1) =>

@@ -117,7 +117,7 @@ function incrementalResource(topic: string, changes: Changes) {
 }
 
 async function wholeResource(session: Session, topic: string, changes: Changes) {
-  const current = (await topicConfigs(session, [topic], undefined)).get(topic) ?? []
+  const current = (await topicConfigs(session, [topic], {})).get(topic) ?? []
   const configs = new Map(
     current.filter(({ source }) => source === 'topic').map(({ name, value }) => [name, value]),
   )

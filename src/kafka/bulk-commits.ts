@@ -6,7 +6,8 @@ import type { Coordinators } from './coordinators.ts'
 import { sendCommit } from './group-commits.ts'
 import type { Leaders } from './leaders.ts'
 import type { Session } from './session.ts'
-import type { CommitBounds, CommittedGroup, GroupCommit } from './types.ts'
+import { sendStartOffsets } from './share-offsets.ts'
+import type { CommitBounds, CommittedGroup, GroupCommit, Position } from './types.ts'
 
 /** Ms for one commit: unless told otherwise, brokers give up on it after half of that (`offsets.commit.timeout.ms`). */
 const commitTimeout = 10_000
@@ -42,7 +43,9 @@ export async function commitGroups(
     const routes = await coordinators.route(open, attempt, (job) => job.group, 'commit positions')
     const send = async (job: CommitJob, connection: BrokerConnection) => {
       await job.send((group, positions) =>
-        sendCommit(session, leaders, connection, group, positions, commitTimeout),
+        job.share
+          ? sendStartOffsets(session, leaders, connection, group, positions, offsetOf, commitTimeout)
+          : sendCommit(session, leaders, connection, group, positions, commitTimeout),
       )
       tell(job)
     }
@@ -72,6 +75,10 @@ export async function commitGroups(
   }
   for (const job of jobs) tell(job)
   return jobs.map((job) => job.outcome())
+}
+
+function offsetOf({ offset }: Position): bigint {
+  return offset
 }
 
 function interrupted(group: string): TidemarkError {

@@ -21,7 +21,9 @@ import {
   type Transactional,
   transactionCoordinator,
 } from './producer-ids.ts'
+import { renewPositions } from './renew-positions.ts'
 import { Session } from './session.ts'
+import { alterShareOffsets, deleteShareOffsets, knowsShareOffsets } from './share-offsets.ts'
 import { createPartitions, createTopics, deleteTopics } from './topic-changes.ts'
 import { readTopicConfigs, topicConfigs } from './topic-configs.ts'
 import type {
@@ -36,6 +38,7 @@ import type {
   OffsetSpec,
   Outcome,
   Position,
+  PositionChange,
   TopicInfo,
   TopicPartition,
 } from './types.ts'
@@ -109,8 +112,8 @@ class ConnectedCluster implements Cluster {
     return tryListOffsets(this.#session, this.#leaders, asked, options)
   }
 
-  topicConfigs(topics: readonly string[], options: Cancellable = {}) {
-    return topicConfigs(this.#session, topics, options.signal)
+  topicConfigs(topics: readonly string[], options: Cancellable & { readonly broker?: number } = {}) {
+    return topicConfigs(this.#session, topics, options)
   }
 
   readTopicConfigs(topics: readonly string[], options: Cancellable = {}) {
@@ -166,7 +169,11 @@ class ConnectedCluster implements Cluster {
     return fetchPositions(this.#session, this.#coordinators, groups, options.signal)
   }
 
-  commitPositions(group: string, positions: readonly Position[]) {
+  commitPositions(group: string, positions: readonly Position[], { share = false }: PositionChange = {}) {
+    if (share) {
+      const offsetOf = ({ offset }: Position) => offset
+      return alterShareOffsets(this.#session, this.#coordinators, this.#leaders, group, positions, offsetOf)
+    }
     return commitPositions(this.#session, this.#coordinators, this.#leaders, group, positions)
   }
 
@@ -174,8 +181,21 @@ class ConnectedCluster implements Cluster {
     return commitGroups(this.#session, this.#coordinators, this.#leaders, commits, bounds)
   }
 
-  deletePositions(group: string, partitions: readonly TopicPartition[]) {
+  deletePositions(
+    group: string,
+    partitions: readonly TopicPartition[],
+    { share = false }: PositionChange = {},
+  ) {
+    if (share) return deleteShareOffsets(this.#session, this.#coordinators, this.#leaders, group, partitions)
     return deletePositions(this.#session, this.#coordinators, this.#leaders, group, partitions)
+  }
+
+  renewPositions(group: string, positions: readonly Position[], keepMs: number) {
+    return renewPositions(this.#session, this.#coordinators, group, positions, keepMs)
+  }
+
+  knowsShareOffsets(): Promise<boolean> {
+    return this.#session.retrying(() => knowsShareOffsets(this.#session))
   }
 
   deleteGroups(groups: readonly string[]) {

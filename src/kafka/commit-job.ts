@@ -13,6 +13,8 @@ type Send = (
  */
 export class CommitJob {
   readonly group: string
+  /** A share group: its start offsets are set. */
+  readonly share: boolean
   readonly #done: Position[] = []
   readonly #failed: Failure<Position>[] = []
   #open: readonly Position[]
@@ -21,8 +23,9 @@ export class CommitJob {
   #uncertain = false
   #ms: number | undefined
 
-  constructor({ group, positions }: GroupCommit) {
+  constructor({ group, share = false, positions }: GroupCommit) {
     this.group = group
+    this.share = share
     this.#open = positions
   }
 

@@ -113,6 +113,11 @@ export interface PartitionProducerOptions extends TopicPartition {
   readonly expectedBase?: bigint
   /** Where a recovery begins to read when nothing has landed yet. @default `expectedBase`, else the log end at the first batch */
   readonly since?: bigint
+  /**
+   * Called when a recovery has raised the epoch, after what it found has been told as landed and before anything is sent under
+   * the new one: for what has to be durable by then. When it rejects, the partition fails.
+   */
+  readonly raised?: () => Promise<void>
 }
 
 /** The ordered, exactly-once way into one target partition. */
@@ -183,4 +188,6 @@ export interface Recovered {
   readonly logEnd: bigint
   /** Batches that are not ours since `since`. */
   readonly foreign: number
+  /** Where looking began: `since`, or the start of the log where that lies beyond, since what is gone cannot be looked at. */
+  readonly from: bigint
 }

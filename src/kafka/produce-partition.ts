@@ -52,6 +52,8 @@ export class ProducePartition implements PartitionProducer {
   topicId: string | undefined
   /** The topic is ours alone: each base offset is known beforehand. */
   readonly exclusive: boolean
+  /** What is to be done before anything is sent under a raised epoch. */
+  readonly raised: (() => Promise<void>) | undefined
   /** Offset after what is known to have landed; undefined until the log end has been asked for. */
   end: bigint | undefined
   leader: number | undefined
@@ -83,6 +85,7 @@ export class ProducePartition implements PartitionProducer {
     this.topic = options.topic
     this.partition = options.partition
     this.topicId = options.topicId
+    this.raised = options.raised
     // Within transactions markers stand between the batches, and whoever was cut off is fenced instead.
     this.exclusive = options.expectedBase !== undefined && !host.transactional
     this.end = options.expectedBase ?? options.since
@@ -247,6 +250,13 @@ export class ProducePartition implements PartitionProducer {
         'Acknowledged records are gone (an unclean election, a deleted topic): restore it anew.',
       )
     }
+    if (found.from > lostTo) {
+      throw targetChanged(
+        this,
+        `its log begins at ${found.from} now, and what had become of batches from ${lostTo} on was to be looked up`,
+        'Keep retention off and delete no records until the copy is done; restore it anew.',
+      )
+    }
     if (this.exclusive && found.foreign > 0) {
       throw targetChanged(
         this,
@@ -370,11 +380,14 @@ export class ProducePartition implements PartitionProducer {
     )
   }
 
-  #outOfOrder(landed: LandedBatch): TidemarkError {
+  #outOfOrder({ epoch, baseSequence, baseOffset }: LandedBatch): TidemarkError {
+    const how =
+      epoch < this.epoch
+        ? 'arrived after it had been given up, and its records had been sent again'
+        : 'was written twice or before its turn'
     return targetChanged(
       this,
-      `a batch of ours (epoch ${landed.epoch}, sequence ${landed.baseSequence}) at offset ${landed.baseOffset} ` +
-        'was written twice or before its turn',
+      `a batch of ours (epoch ${epoch}, sequence ${baseSequence}) at offset ${baseOffset} ${how}`,
       'Delete the topic and restore it anew.',
     )
   }

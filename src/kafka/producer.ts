@@ -1,13 +1,12 @@
-import { invariant, systemClock, TidemarkError } from '../base/index.ts'
+import { invariant, TidemarkError } from '../base/index.ts'
 import type { PartitionProducer, PartitionProducerOptions, ProducerOptions } from './data-types.ts'
 import { PositionReader } from './fetch-once.ts'
 import { mayPass } from './leader-finder.ts'
 import { ProduceFinder } from './produce-finder.ts'
-import { gravity, type Judged } from './produce-judge.ts'
 import { ProduceLane, type ProduceLaneHost } from './produce-lane.ts'
 import { type PartitionHost, ProducePartition } from './produce-partition.ts'
 import { isFenced, TransactionCoordinator } from './produce-transaction.ts'
-import { recoverWith } from './recover.ts'
+import { ProduceTrouble } from './produce-trouble.ts'
 import type { Cluster, ProducerIdentity, TopicPartition } from './types.ts'
 
 const defaults = {
@@ -21,7 +20,6 @@ const defaults = {
 }
 /** A broker remembers the last five batches of a producer. */
 const mostInFlight = 5
-const lastEpoch = 32_766
 /** Partitions that a connection has before another one is opened: a request of several batches costs the broker little more than one. */
 const partitionsFirst = 2
 /** Bytes that a sender is taken to need when it is let go on. */
@@ -84,6 +82,18 @@ export class Producer implements AsyncDisposable {
     this.#reader = new PositionReader(cluster)
     this.#coordinator =
       options.transactional && new TransactionCoordinator(cluster, options.transactional.id, signal)
+    const trouble = new ProduceTrouble({
+      reader: this.#reader,
+      transactional: options.transactional !== undefined,
+      patience: this.#patience,
+      settleMs: options.settleMs ?? defaults.settleMs,
+      renew: options.renew,
+      signal,
+      detach: (partition) => this.#detach(partition),
+      displace: (partition, error) => this.#displace(partition, error),
+      fail: (partition, error) => this.#fail(partition, error),
+      break: (error) => this.#break(error),
+    })
     this.#partitionHost = {
       inFlight,
       transactional: options.transactional !== undefined,
@@ -95,7 +105,7 @@ export class Producer implements AsyncDisposable {
       roomForAll: () => this.#bytes < this.#memory,
       starving: (partition) => this.#starving.add(partition),
       ready: (partition) => this.#ready(partition),
-      troubled: (partition, judged) => this.#troubled(partition, judged),
+      troubled: (partition, judged) => this.#watch(trouble.settle(partition, judged)),
     }
     this.#laneHost = {
       signal,
@@ -274,66 +284,6 @@ export class Producer implements AsyncDisposable {
     }
   }
 
-  /** All answers of a partition are in, and something failed. */
-  #troubled(partition: ProducePartition, judged: Judged): void {
-    if (this.#closing.signal.aborted) return
-    const late =
-      systemClock.monotonic() - (partition.troubleSince ?? Number.POSITIVE_INFINITY) > this.#patience
-    const again = judged.gravity === gravity.resend || this.#mayRepeat(judged)
-    if (judged.gravity === gravity.fail || (late && again)) {
-      this.#fail(partition, judged.error)
-    } else if (again) {
-      partition.resend()
-      this.#displace(partition, judged.error)
-    } else if (this.#coordinator) {
-      this.#break(judged.error)
-    } else {
-      this.#watch(this.#recover(partition, judged))
-    }
-  }
-
-  /**
-   * Within an open transaction brokers do not forget a producer, whatever its records' timestamps: a batch that is in the log
-   * already is known by its sequence, and where it stands is answered. Only after every request has been answered: nothing
-   * may come late, into another transaction.
-   */
-  #mayRepeat({ gravity: grave, error }: Judged): boolean {
-    return this.#coordinator !== undefined && grave === gravity.look && error.retriable
-  }
-
-  async #recover(partition: ProducePartition, judged: Judged): Promise<void> {
-    const { signal } = this.#closing
-    this.#laneOf.get(partition)?.remove(partition)
-    this.#laneOf.delete(partition)
-    const cut = judged.gravity === gravity.settle
-    try {
-      const found = await recoverWith(this.#reader, partition, {
-        producerId: partition.producerId,
-        since: partition.end ?? 0n,
-        settleMs: cut ? (this.#options.settleMs ?? defaults.settleMs) : 0,
-        patience: this.#patience,
-        signal,
-      })
-      partition.recovered(found, await this.#nextIdentity(partition))
-    } catch (error) {
-      if (!signal.aborted) this.#fail(partition, error as Error)
-      return
-    }
-    this.#displace(partition, judged.error)
-  }
-
-  async #nextIdentity(partition: ProducePartition): Promise<ProducerIdentity> {
-    if (partition.epoch < lastEpoch) return { producerId: partition.producerId, epoch: partition.epoch + 1 }
-    const { renew } = this.#options
-    const place = { topic: partition.topic, partition: partition.partition }
-    if (renew) return await renew(place)
-    throw new TidemarkError(
-      'BROKER_ERROR',
-      `Writing to partition ${place.partition} of topic ${JSON.stringify(place.topic)} was interrupted too often: the epochs of producer id ${partition.producerId} are used up`,
-      { details: place, hint: 'Run it again, with a new producer id.' },
-    )
-  }
-
   /** The lane's connection has failed. Partitions with requests on it are troubled; the others only need another lane. */
   #laneFailed(lane: ProduceLane, error: Error): void {
     if (this.#closing.signal.aborted) return
@@ -346,10 +296,14 @@ export class Producer implements AsyncDisposable {
     }
   }
 
-  /** Takes a partition from its lane; its leader is found again. */
-  #displace(partition: ProducePartition, error?: Error): void {
+  #detach(partition: ProducePartition): void {
     this.#laneOf.get(partition)?.remove(partition)
     this.#laneOf.delete(partition)
+  }
+
+  /** Takes a partition from its lane; its leader is found again. */
+  #displace(partition: ProducePartition, error?: Error): void {
+    this.#detach(partition)
     partition.halted = true
     if (!partition.failure) this.#finder.add(partition, error)
   }
@@ -373,8 +327,7 @@ export class Producer implements AsyncDisposable {
   }
 
   #fail(partition: ProducePartition, error: Error): void {
-    this.#laneOf.get(partition)?.remove(partition)
-    this.#laneOf.delete(partition)
+    this.#detach(partition)
     partition.halted = true
     if (this.#coordinator) this.#break(error)
     else partition.fail(error)

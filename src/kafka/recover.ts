@@ -63,7 +63,7 @@ export async function recoverWith(
       const followed = await reader.followed(place, read.leaderEpoch, read.highWatermark, options.signal)
       // Where brokers do not say what a follower holds, a leader that stays is all that can be waited for.
       if (followed === 'yes' || (followed === 'cannot-tell' && now - quietSince >= defaultSettle)) {
-        return { batches: scan.landed, logEnd: read.highWatermark, foreign: scan.foreign }
+        return { batches: scan.landed, logEnd: read.highWatermark, foreign: scan.foreign, from: scan.from }
       }
       waitsFor = 'replicas'
     }
@@ -78,6 +78,8 @@ export async function recoverWith(
 class Scan {
   readonly landed: LandedBatch[] = []
   foreign = 0
+  /** Nothing before it could be looked at. */
+  from: bigint
   readonly committed: boolean
   readonly #reader: PositionReader
   readonly #place: TopicPartition
@@ -90,6 +92,7 @@ class Scan {
     this.#options = options
     this.committed = options.isolation === 'read_committed'
     this.#next = options.since
+    this.from = options.since
   }
 
   async readOn(): Promise<OneFetch> {
@@ -112,6 +115,7 @@ class Scan {
       // What retention has taken from the start cannot be looked at; what is missing at the end never came back.
       if (this.#next < bounds.logStartOffset) {
         this.#next = bounds.logStartOffset
+        this.from = bounds.logStartOffset
         return this.#fetch()
       }
       return bounds

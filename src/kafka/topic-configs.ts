@@ -45,14 +45,22 @@ const codes = { unknownTopic: 3, invalidTopic: 17 }
 
 type TopicConfigs = readonly [topic: string, configs: readonly TopicConfig[]]
 
+export interface ConfigsOptions {
+  readonly signal?: AbortSignal
+  /** Whom to ask. @default any broker */
+  readonly broker?: number
+}
+
 /** Configs of each topic. Topics that do not exist are left out; one that may not be read rejects the whole. */
 export async function topicConfigs(
   session: Session,
   topics: readonly string[],
-  signal: AbortSignal | undefined,
+  options: ConfigsOptions,
 ): Promise<ReadonlyMap<string, readonly TopicConfig[]>> {
   return new Map(
-    allDone(await readTopicConfigs(session, topics, signal)).filter((told) => told !== undefined),
+    allDone(await readTopicConfigs(session, topics, options.signal, options.broker)).filter(
+      (told) => told !== undefined,
+    ),
   )
 }
 
@@ -61,6 +69,7 @@ export async function readTopicConfigs(
   session: Session,
   topics: readonly string[],
   signal?: AbortSignal,
+  broker?: number,
 ): Promise<Outcome<string, TopicConfigs | undefined>> {
   return runBatch<string, TopicConfigs | undefined>(
     session,
@@ -68,7 +77,8 @@ export async function readTopicConfigs(
       items: [...new Set(topics)],
       perRequest: 200,
       route: async (items) => {
-        const connection = await session.pool.any()
+        const { pool } = session
+        const connection = await (broker === undefined ? pool.any() : pool.to(broker))
         return new Map(items.map((item) => [item, connection]))
       },
       send: async (connection, part) => {

@@ -92,7 +92,7 @@ export interface GroupDescription extends GroupListing {
   readonly members: readonly GroupMember[]
 }
 
-/** A committed offset: the next record to read. */
+/** A committed offset, or the start offset of a share group: the next record to read. */
 export interface Position extends TopicPartition {
   readonly offset: bigint
   /** −1 = unknown. */
@@ -106,10 +106,18 @@ export interface GroupPositions {
   readonly positions: readonly Position[]
   /** Partitions whose newest commit was still part of an open transaction: the last decided one is given. */
   readonly unstable: readonly TopicPartition[]
+  /** Known only of a share group that has start offsets: then those are its positions. */
+  readonly type?: 'share'
+}
+
+/** Of which type the group is whose positions are changed. */
+export interface PositionChange {
+  /** A share group: its start offsets are set; leader epoch and metadata are not kept. @default false */
+  readonly share?: boolean
 }
 
 /** One group, and all positions that it shall get. */
-export interface GroupCommit {
+export interface GroupCommit extends PositionChange {
   readonly group: string
   readonly positions: readonly Position[]
 }
@@ -200,9 +208,10 @@ export interface Cluster extends AsyncDisposable {
     asked: readonly (TopicPartition & { readonly at: OffsetSpec })[],
     options?: { readonly signal?: AbortSignal },
   ): Promise<Outcome<TopicPartition & { readonly at: OffsetSpec }, ListedOffset>>
+  /** `broker`: as this one knows them. They hear of changes one after the other. @default any broker */
   topicConfigs(
     topics: readonly string[],
-    options?: { readonly signal?: AbortSignal },
+    options?: { readonly signal?: AbortSignal; readonly broker?: number },
   ): Promise<ReadonlyMap<string, readonly TopicConfig[]>>
   /** The same, each topic with its own outcome; undefined for one that does not exist. */
   readTopicConfigs(
@@ -236,13 +245,29 @@ export interface Cluster extends AsyncDisposable {
     options?: { readonly signal?: AbortSignal },
   ): Promise<Outcome<string, GroupPositions>>
   /** One commit request with all partitions of the group (generation −1). */
-  commitPositions(group: string, positions: readonly Position[]): Promise<Outcome<Position, Position>>
+  commitPositions(
+    group: string,
+    positions: readonly Position[],
+    change?: PositionChange,
+  ): Promise<Outcome<Position, Position>>
   /** The same for many groups at once, in the order given. Never rejects: what could not be done is in the outcomes. */
   commitGroups(commits: readonly GroupCommit[], bounds?: CommitBounds): Promise<readonly CommittedGroup[]>
   deletePositions(
     group: string,
     partitions: readonly TopicPartition[],
+    change?: PositionChange,
   ): Promise<Outcome<TopicPartition, TopicPartition>>
+  /**
+   * Commits positions as they are with a time in ms for which they are to be kept: also those of a group of which the last member
+   * has left long ago.
+   */
+  renewPositions(
+    group: string,
+    positions: readonly Position[],
+    keepMs: number,
+  ): Promise<Outcome<Position, Position>>
+  /** Whether start offsets of share groups can be read and set here. */
+  knowsShareOffsets(): Promise<boolean>
   deleteGroups(groups: readonly string[]): Promise<Outcome<string, string>>
   /** A new producer id, or that of a transactional id, with its epoch raised (fences the former owner). */
   initProducerId(transactional?: {

@@ -20,8 +20,8 @@
  * or to a store.
  *
  * It does not promise: that a group which starts between the checks and the commit is noticed before the
- * read-back; that consumers which use `assign()` and never commit are noticed at all; positions of share
- * groups, which are not committed offsets.
+ * read-back; that consumers which use `assign()` and never commit are noticed at all; of share groups, what was
+ * acknowledged out of order beyond their start offsets.
  */
 export { type ApplyOptions, applyPlan, touchedGroups } from './apply/apply-plan.ts'
 export type { ApplyReport, EntryOutcome, GroupOutcome } from './apply/apply-report.ts'
@@ -38,8 +38,20 @@ export { offsetsFromJson, offsetsToJson } from './file/offsets-json.ts'
 export { layerOffsets, type NamedOffsets, offsetsHash, offsetsSince } from './file/offsets-layers.ts'
 export { positionsOfCluster } from './given/cluster-positions.ts'
 export type { GivenGroup, GivenPosition, GivenPositions } from './given/given-positions.ts'
+export { type KafkaCsvRow, readKafkaCsv } from './given/kafka-csv.ts'
 export { type NamedText, positionsFromFiles } from './given/positions-file.ts'
 export { type PastSettings, pastSettings, translateOnce } from './given/translated-before.ts'
+export { type ChosenPlaces, planCopy, planDeletion, planFromRows } from './groups/group-plans.ts'
+export { type HeldGroup, type HoldState, holdGroups } from './groups/hold-groups.ts'
+export {
+  type InspectedCluster,
+  type InspectedGroup,
+  type InspectedPosition,
+  inspectGroups,
+} from './groups/inspect-groups.ts'
+export { kafkaCsvText } from './groups/kafka-csv-text.ts'
+export { refuseInUse } from './groups/refuse-in-use.ts'
+export { unknownShareGroups } from './groups/unknown-share-groups.ts'
 export { MapBuilder } from './map/map-builder.ts'
 export { decodePartitionMap, encodePartitionMap } from './map/map-codec.ts'
 export { mapSetToCsv } from './map/map-csv.ts'

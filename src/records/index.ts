@@ -15,6 +15,7 @@
  *     for at of batches(buffer, start, end):
  *       reason = needsRecode(buffer, at)
  *       none:     rewriteForProduce(buffer, at, stamp)             in place, records untouched
+ *       none, small, not compressed:  BatchJoiner → rewriteForProduce
  *       control:  left out
  *       else:     encodeBatches(decodeBatch(buffer, at), …) → rewriteForProduce
  *
@@ -34,6 +35,7 @@ export {
   dropAborted,
 } from './aborted.ts'
 export * as header from './batch-header.ts'
+export { BatchJoiner } from './batch-joiner.ts'
 export { checkCrcs, crcMatches } from './checksum.ts'
 export { type CodecName, codecName, compress, decompress } from './codecs.ts'
 export { type ControlRecord, readControlRecord } from './control-record.ts'

@@ -22,7 +22,7 @@
  *
  * Files: `store` the interface; `memory`, `filesystem`, `s3` the drivers; `retry`, `limit`, `faults`, `log` the wrappers,
  * each a `wrapper`; `open-store` the stack; `store-spec` places as users write them; `keys` what a name may be;
- * `part-writer` objects sent in parts, for S3 and any store like it; `conformance` and `checks/` the suite.
+ * `part-writer` objects sent in parts, for S3 and any store like it; `s3-sockets` bodies received in place; `conformance` and `checks/` the suite.
  *
  * Not promised: any order between writers of the same key that is not made if absent; that deletions survive a power
  * failure at once; protection against programs that write into the folder or bucket themselves; equal names that differ

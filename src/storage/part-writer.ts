@@ -19,10 +19,17 @@ export interface PartUpload {
 
 interface Part {
   readonly number: number
+  /** Memory of the pool. */
   readonly segments: Buffer[]
+  /** Bytes of the last segment that are used. */
+  used: number
+  /** The part's bytes, in order; they lie in the segments. */
+  readonly pieces: Buffer[]
   size: number
 }
 
+/** Bytes from which on a copy is put in step with its source. */
+const worthAligning = 1024
 /** Parts of one object under way at once. */
 const partsAtOnce = 4
 
@@ -57,7 +64,7 @@ export class PartWriter implements ObjectWriter {
     this.#pool = pool
     this.#slots = slots
     this.#signal = signal ? AbortSignal.any([signal, this.#own.signal]) : this.#own.signal
-    this.#filling = { number: 1, segments: [], size: 0 }
+    this.#filling = emptyPart(1)
   }
 
   get size(): number {
@@ -85,7 +92,7 @@ export class PartWriter implements ObjectWriter {
     if (this.#state === 'closed') return
     await this.#begin(options)
     if (this.#filling.number === 1) {
-      await this.#upload.whole(cut(this.#filling), this.#either(options))
+      await this.#upload.whole(this.#filling.pieces, this.#either(options))
     } else {
       if (this.#filling.size > 0) await this.#sendFilled(options)
       while (this.#flying.size > 0) await this.#landing(options)
@@ -129,13 +136,18 @@ export class PartWriter implements ObjectWriter {
 
   #fill(piece: Uint8Array, from: number): number {
     const part = this.#filling
-    const within = part.size % this.#pool.segmentSize
-    if (within === 0) part.segments.push(this.#pool.take())
-    const segment = part.segments.at(-1)
-    invariant(segment !== undefined, 'a part without memory')
-    const room = Math.min(segment.length - within, this.#upload.partSize - part.size)
-    const taken = Math.min(room, piece.length - from)
-    segment.set(piece.subarray(from, from + taken), within)
+    const left = Math.min(piece.length - from, this.#upload.partSize - part.size)
+    let segment = part.segments.at(-1)
+    let start = part.used + offBeat(piece, from, part.used, left)
+    if (!segment || start >= segment.length) {
+      segment = this.#pool.take()
+      part.segments.push(segment)
+      start = offBeat(piece, from, 0, left)
+    }
+    const taken = Math.min(left, segment.length - start)
+    segment.set(piece.subarray(from, from + taken), start)
+    append(part.pieces, segment, start, start + taken)
+    part.used = start + taken
     part.size += taken
     return taken
   }
@@ -144,7 +156,7 @@ export class PartWriter implements ObjectWriter {
     this.#raise()
     const part = this.#filling
     await this.#send(part, options)
-    this.#filling = { number: part.number + 1, segments: [], size: 0 }
+    this.#filling = emptyPart(part.number + 1)
   }
 
   /** Waits for a place and lets the part fly. */
@@ -152,7 +164,7 @@ export class PartWriter implements ObjectWriter {
     while (this.#flying.size >= partsAtOnce) await this.#landing(options)
     await this.#slots.take(1, this.#either(options))
     const flight: Promise<void> = this.#upload
-      .part(part.number, cut(part), this.#signal)
+      .part(part.number, part.pieces, this.#signal)
       .then(
         (tag) => {
           this.#tags[part.number - 1] = tag
@@ -193,12 +205,26 @@ export class PartWriter implements ObjectWriter {
   }
 }
 
-/** The segments of a part, the last one only as far as it is filled. */
-function cut(part: Part): readonly Buffer[] {
-  let left = part.size
-  return part.segments.map((segment) => {
-    const used = Math.min(left, segment.length)
-    left -= used
-    return used === segment.length ? segment : segment.subarray(0, used)
-  })
+function emptyPart(number: number): Part {
+  return { number, segments: [], used: 0, pieces: [], size: 0 }
+}
+
+/** Adds bytes of a segment; to the last piece, where they come right behind it. */
+function append(pieces: Buffer[], segment: Buffer, start: number, end: number): void {
+  const last = pieces.at(-1)
+  const begin = last?.buffer === segment.buffer ? last.byteOffset - segment.byteOffset : -1
+  if (last && begin >= 0 && begin + last.length === start) {
+    pieces[pieces.length - 1] = segment.subarray(begin, end)
+  } else {
+    pieces.push(segment.subarray(start, end))
+  }
+}
+
+/**
+ * Bytes to leave free before a copy, so that it lies in step with its source. From memory that threads share, V8 copies by words where
+ * both sides are in step, and byte by byte elsewhere, many times slower.
+ */
+function offBeat(piece: Uint8Array, from: number, at: number, length: number): number {
+  if (length < worthAligning || piece.buffer instanceof ArrayBuffer) return 0
+  return (piece.byteOffset + from - at) & 7
 }

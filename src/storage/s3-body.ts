@@ -2,7 +2,11 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { crc32c } from '@node-rs/crc32'
 import { piecesOf } from './bytes.ts'
+import { type Receiver, receiverOf } from './s3-sockets.ts'
 import type { Bytes } from './store.ts'
+
+/** Bytes up to which a piece of a body is not worth freeing early. */
+const smallest = 4096
 
 /** What the SDK sends: the buffers as they are, without joining them. */
 export function bodyOf(bytes: Bytes): Buffer | Readable {
@@ -30,8 +34,9 @@ export function sha256Of(bytes: Bytes): string {
 }
 
 /**
- * Copies the body of an answer into `target` as it arrives. Rejects with a passing error (name `IncompleteBody`) when
- * the connection ends before the target is full, and with the signal's reason when aborted.
+ * Fills `target` with the body of an answer as it arrives. Rejects with a passing error (name `IncompleteBody`) when
+ * the connection ends before the target is full, and with the signal's reason when aborted. Nothing is written to the
+ * target afterwards.
  */
 export async function readBody(
   body: unknown,
@@ -39,30 +44,61 @@ export async function readBody(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (!(body instanceof Readable)) throw cutShort(0, target.length)
-  await new Promise<void>((resolve, reject) => {
-    let at = 0
-    const onAbort = () => body.destroy(new Error('aborted'))
-    const finish = (error?: unknown) => {
-      signal?.removeEventListener('abort', onAbort)
-      if (signal?.aborted) reject(signal.reason)
-      else if (error !== undefined) reject(error)
-      else if (at !== target.length) reject(cutShort(at, target.length))
-      else resolve()
-    }
-    if (signal?.aborted) onAbort()
-    signal?.addEventListener('abort', onAbort, { once: true })
-    body.on('data', (chunk: Buffer) => {
-      if (at + chunk.length > target.length) {
-        body.destroy(new Error('the server sent more than it had announced'))
-        return
+  const receiver = receiverOf(body)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      let at = 0
+      receiver?.begin({
+        target,
+        get position() {
+          return body.readableLength === 0 ? at : undefined
+        },
+      })
+      const onAbort = () => body.destroy(new Error('aborted'))
+      const finish = (error?: unknown) => {
+        signal?.removeEventListener('abort', onAbort)
+        if (signal?.aborted) reject(signal.reason)
+        else if (error !== undefined) reject(error)
+        else if (at !== target.length) reject(cutShort(at, target.length))
+        else resolve()
       }
-      chunk.copy(target, at)
-      at += chunk.length
+      if (signal?.aborted) onAbort()
+      signal?.addEventListener('abort', onAbort, { once: true })
+      body.on('data', (chunk: Buffer) => {
+        try {
+          at = take(chunk, target, at, receiver)
+        } catch (error) {
+          body.destroy(error instanceof Error ? error : new Error(String(error)))
+        }
+      })
+      body.once('end', () => finish())
+      body.once('error', finish)
+      body.once('close', () => finish(at === target.length ? undefined : cutShort(at, target.length)))
     })
-    body.once('end', () => finish())
-    body.once('error', finish)
-    body.once('close', () => finish(at === target.length ? undefined : cutShort(at, target.length)))
-  })
+  } catch (error) {
+    body.destroy()
+    throw error
+  } finally {
+    receiver?.end()
+  }
+}
+
+/** Answers the position behind the chunk. */
+function take(chunk: Buffer, target: Buffer, at: number, receiver: Receiver | undefined): number {
+  const { length } = chunk
+  if (at + length > target.length) throw new Error('the server sent more than it had announced')
+  if (receiver?.holds(at, length) !== true) chunk.copy(target, at)
+  if (receiver) free(chunk)
+  return at + length
+}
+
+/**
+ * The HTTP parser makes a copy of every piece of a body, which nobody else has seen. Left to the garbage collector, they
+ * would set off a whole collection for every twenty megabytes.
+ */
+function free({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && byteLength > smallest)
+    buffer.transfer(0)
 }
 
 function cutShort(have: number, wanted: number): Error {

@@ -1,10 +1,11 @@
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
+import type { Agent as HttpAgent } from 'node:http'
+import type { Agent as HttpsAgent } from 'node:https'
 import type * as Sdk from '@aws-sdk/client-s3'
 import { TidemarkError } from '../base/index.ts'
 import { sizeOf } from './bytes.ts'
 import { bodyOf, crc32cOf, sha256Of } from './s3-body.ts'
 import { refusesHeaders, type S3Call, s3Error } from './s3-errors.ts'
+import { receivingAgents } from './s3-sockets.ts'
 import type { Bytes } from './store.ts'
 import { cleanPrefix, type S3Spec } from './store-spec.ts'
 
@@ -66,9 +67,7 @@ export class S3Connection {
     this.url = `s3://${options.bucket}/${prefix}${endpoint ? `?endpoint=${endpoint}` : ''}`
     this.#protection = endpoint?.startsWith('https:') ? 'tls' : 'checksum'
     this.#plain = endpoint?.startsWith('http:') ?? false
-    const agent = { keepAlive: true, maxSockets: socketsAtOnce, scheduling: 'lifo' } as const
-    const httpAgent = new HttpAgent(agent)
-    const httpsAgent = new HttpsAgent(agent)
+    const [httpAgent, httpsAgent] = receivingAgents({ maxSockets: socketsAtOnce })
     this.#agents = [httpAgent, httpsAgent]
     const credentials = credentialsOf(options)
     // Compatible servers mostly do not care; for Amazon the SDK also looks into its own configuration files.

@@ -167,3 +167,55 @@ test('a producer whose epochs are used up goes on under a new id', async () => {
     ['0a', '0b', '1a', '1b', '2a', '2b'],
   )
 })
+
+test('a raised epoch is told before anything is sent under it, with all that landed before; when that fails, the partition fails', async () => {
+  const topic = await makeTopic('raised', 1)
+  const through = dataThrough(cluster, proxy.port)
+  await using producer = new Producer(through, { identity: await cluster.initProducerId(), settleMs: 300 })
+  const logEnd = async () => {
+    const [end] = await cluster.listOffsets([{ topic, partition: 0, at: 'latest' }])
+    return end?.offset
+  }
+  let landed = 0n
+  const told: unknown[] = []
+  const way = producer.partition({
+    topic,
+    partition: 0,
+    expectedBase: 0n,
+    raised: async () => {
+      // Long enough for a batch that does not wait to be in the log.
+      await delay(300)
+      told.push([way.epoch, landed, await logEnd()])
+      if (told.length === 2) throw new Error('the journal cannot be written')
+    },
+  })
+  const send = async (value: string) => {
+    await way.send(
+      outgoing([value], (base) => {
+        landed = base + 1n
+      }),
+    )
+  }
+  const loseAnswer = async (value: string) => {
+    proxy.rules.swallowDown = true
+    await send(value)
+    while ((await logEnd()) === landed) await delay(10)
+    await send(`behind ${value}`)
+    proxy.cut()
+    proxy.rules.swallowDown = false
+  }
+  await send('a')
+  await way.flush()
+  await loseAnswer('b')
+  await way.flush()
+  assert.deepEqual(told, [[way.epoch, 2n, 2n]])
+  assert.equal(landed, 3n)
+  await loseAnswer('c')
+  await assert.rejects(way.flush(), /the journal cannot be written/)
+  assert.equal(told.length, 2)
+  const seen = await java.read(brokers.bootstrap, topic, 0)
+  assert.deepEqual(
+    seen.map((record) => record.value?.toString()),
+    ['a', 'b', 'behind b', 'c'],
+  )
+})

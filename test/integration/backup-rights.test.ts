@@ -99,6 +99,7 @@ test('a group that may not be described is named, exit 3, and records and other 
   assert.match(error.message, /'hidden' could not be read/)
   assert.deepEqual(await admin.topics(), ['closed', 'open'], 'nothing was made')
   const restored = await restore('all', { auto_consumer_groups: true })
+  assert.equal(restored.status, 3)
   const { positions } = JSON.parse(restored.stdout) as ThreePhaseJson & { readonly positions: PositionsJson }
   assert.deepEqual(
     positions.notices.map(({ code, group }) => [code, group]),
@@ -106,6 +107,12 @@ test('a group that may not be described is named, exit 3, and records and other 
   )
   const set = await admin.positions('seen')
   assert.equal(set.find(({ topic }) => topic === 'all-open')?.offset, 4n)
+  const again = reportOf<ThreePhaseJson>(await restore('all', { auto_consumer_groups: true }), 3)
+  assert.equal(again.restore.already_done, true)
+  assert.deepEqual(
+    again.restore.notices.map(({ code }) => code),
+    ['capture-failed'],
+  )
 })
 
 test('once all groups may be described and all settings be read, nothing is missing', async () => {

@@ -563,4 +563,25 @@ describe('offset-reset on live topics', { concurrency: 4 }, () => {
       'SOURCE_MISMATCH',
     )
   })
+
+  test('start offsets of a share group are translated, once', async () => {
+    const { admin } = stage.target
+    for (const partition of [0, 1]) {
+      await admin.setStartOffset('sharing', 'orders', partition, stand[`orders/${partition}`] ?? 0n)
+    }
+    reportOf(await reset('execute', ['-g', 'sharing', ...live]))
+    const starts = await admin.startOffsets('sharing')
+    assert.equal(starts.length, 2)
+    for (const { topic, partition, offset } of starts) {
+      assert.deepEqual(
+        await nextKey('target', topic, partition, offset),
+        await nextKey('source', topic, partition, stand[`${topic}/${partition}`] ?? -1n),
+      )
+    }
+    await admin.setStartOffset('sharing', 'orders', 0, (starts[0]?.offset ?? 0n) + 2n)
+    assert.deepEqual(
+      rows(reportOf<PlanJson>(await reset('plan', ['-g', 'sharing', ...live]))).map(([, action]) => action),
+      ['KEEP', 'KEEP'],
+    )
+  })
 })

@@ -393,4 +393,16 @@ describe('strategies that go by the log', { concurrency: 4 }, () => {
     const renamed = await plan([...flags, '--topic-mapping', 'orders=payments'])
     assert.deepEqual(rows(renamed)[0], ['payments/0', 20, 'SET', 'by-time'])
   })
+
+  test('start offsets of a share group are set by the same strategies', async () => {
+    const { admin } = stage.source
+    await admin.setStartOffset('packers', 'orders', 0, 20n)
+    await admin.setStartOffset('packers', 'orders', 1, 30n)
+    const starts = async () => (await admin.startOffsets('packers')).map(({ offset }) => offset)
+    reportOf(await reset('execute', ['-g', 'packers', '--strategy', 'shift', '--shift', '5']))
+    assert.deepEqual(await starts(), [25n, 35n])
+    const time = ['--strategy', 'timestamp', '--timestamp', iso(33), '--topics', 'orders:0,orders:1,payments']
+    reportOf(await reset('execute', ['-g', 'packers', ...time]))
+    assert.deepEqual(await starts(), [33n, 33n, 33n])
+  })
 })

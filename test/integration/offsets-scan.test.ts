@@ -114,6 +114,13 @@ test('the scan of a restored, renamed topic is the map of the restore, and answe
   assert.deepEqual(runs(found.maps), runs(own))
   assert.ok(runs(own).length > 4, 'transactions left holes')
   assert.deepEqual(found.notices, [])
+  assert.deepEqual(runs((await scan('orders', 'copy-orders', { parallel: 1 })).maps), runs(own))
+  const some = { source: 'orders', target: 'copy-orders', partitions: [1] }
+  const part = await scanHeaders(cluster, { topics: [some], sourceCluster: 'prod' })
+  assert.deepEqual(
+    runs(part.maps),
+    runs(own).filter(([, partition]) => partition === 1),
+  )
   assert.equal(found.maps.targetClusterId, cluster.clusterId)
   const [topic] = found.topics
   assert.deepEqual([topic?.source, topic?.target, topic?.counts.mapped], ['orders', 'copy-orders', 600 + 30])

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { isTidemarkError } from '../../src/base/index.ts'
+import { loadRestoreMaps } from '../../src/restore/index.ts'
+import { kafkaTool } from '../support/kafka-tools.ts'
 import { RestoreLab, range } from '../support/restore-lab.ts'
 
 let lab: RestoreLab
@@ -85,6 +89,56 @@ test('committed transactions arrive, aborted ones and markers do not, and positi
     13 * 2 + 5 + 20,
   )
 })
+
+test('small batches come out as few large ones, as far as the topic takes them: the same records, each where the map says', async () => {
+  const kept = { ...everyTime, 'retention.ms': '-1' }
+  const topic = await lab.createTopic('small-batches', 1, kept)
+  const small = { 'bootstrap.servers': lab.source.bootstrap, 'batch.size': '300', 'linger.ms': '0' }
+  const plain = await lab.java.producer(small)
+  const aborting = await lab.java.producer({ ...small, 'transactional.id': 'small-batches' })
+  for (let i = 0; i < 3000; i++) {
+    const timestamp = i % 50 === 0 ? BigInt(i) : 1_700_000_000_000n + BigInt(i * 1000)
+    plain.send({ topic, partition: 0, key: `k${i % 7}`, value: `${i}-${'x'.repeat(i % 200)}`, timestamp })
+    if (i % 1000 !== 999) continue
+    await plain.flush()
+    await aborting.begin()
+    aborting.send({ topic, partition: 0, value: 'never seen' })
+    await aborting.abort()
+  }
+  for (const producer of [plain, aborting]) await producer.close()
+  await lab.backup('small-batches', { include: [topic] })
+  for (const [restored, largest] of [
+    ['joined', 1 << 20],
+    ['joined-less', 10_000],
+  ] as const) {
+    await lab.createTopic(restored, 1, { ...kept, 'max.message.bytes': `${largest}` }, lab.target)
+    const report = await lab.restore('small-batches', {
+      include: [topic],
+      topicRules: [{ type: 'exact', from: topic, to: restored }],
+    })
+    await lab.assertSame(topic, 1, restored)
+    const sizes = await batchSizes(restored)
+    assert.ok(sizes.length < 100, `${sizes.length} batches`)
+    assert.ok(sizes.every((size) => size <= largest))
+    const { maps } = await loadRestoreMaps(lab.store, 'small-batches', { restoreId: report.restoreId })
+    const here = new Map((await lab.here(restored)).map((record) => [record.offset, record.value]))
+    for (const { offset, value } of await lab.there(topic)) {
+      const found = maps.from(topic, 0)[0]?.find(offset)
+      assert.equal(found?.source, offset)
+      assert.deepEqual(here.get(found.target), value)
+    }
+  }
+})
+
+/** Sizes of the batches in the first partition of a target topic, as Kafka's own tool tells them. */
+async function batchSizes(topic: string): Promise<number[]> {
+  const folder = join(lab.target.broker(1).logs, `${topic}-0`)
+  const files = (await readdir(folder))
+    .filter((name) => name.endsWith('.log'))
+    .map((name) => join(folder, name))
+  const text = await kafkaTool('dumpLogSegments', ['--files', files.join(',')])
+  return [...text.matchAll(/^baseOffset: .* size: (\d+)/gm)].map(([, size]) => Number(size))
+}
 
 test('the times that consumers saw in a LogAppendTime topic are the times on the target', async () => {
   const topic = await lab.createTopic('append-time', 1, { 'message.timestamp.type': 'LogAppendTime' })

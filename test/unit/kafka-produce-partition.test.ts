@@ -97,7 +97,10 @@ test('what a recovery finds has landed, in order, and the rest goes out again un
   assert.ok(a)
   partition.acknowledged(a, 10n)
   for (const sent of takeAll()) partition.failed(sent, lost)
-  partition.recovered({ batches: [found(12n, 2)], logEnd: 14n, foreign: 0 }, { producerId: 7n, epoch: 1 })
+  partition.recovered(
+    { batches: [found(12n, 2)], logEnd: 14n, foreign: 0, from: 11n },
+    { producerId: 7n, epoch: 1 },
+  )
   assert.deepEqual(landed, [
     ['a', 10n],
     ['b', 12n],
@@ -143,7 +146,7 @@ test('a batch acknowledged behind one that failed has not landed until the log s
     [gravity.look],
   )
   assert.equal(landed.length, 1)
-  const misordered = { batches: [found(2n, 4)], logEnd: 4n, foreign: 0 }
+  const misordered = { batches: [found(2n, 4)], logEnd: 4n, foreign: 0, from: 2n }
   assert.throws(
     () => partition.recovered(misordered, { producerId: 7n, epoch: 1 }),
     (error) => isTidemarkError(error, 'TARGET_CHANGED'),
@@ -151,9 +154,13 @@ test('a batch acknowledged behind one that failed has not landed until the log s
 })
 
 const refused = [
-  ['a batch that is there twice', { batches: [found(0n, 0), found(2n, 0)], logEnd: 4n, foreign: 0 }],
-  ['a batch of an earlier epoch', { batches: [found(0n, 0, -1)], logEnd: 2n, foreign: 0 }],
-  ['batches of others', { batches: [], logEnd: 3n, foreign: 1 }],
+  [
+    'a batch that is there twice',
+    { batches: [found(0n, 0), found(2n, 0)], logEnd: 4n, foreign: 0, from: 0n },
+  ],
+  ['a batch of an earlier epoch', { batches: [found(0n, 0, -1)], logEnd: 2n, foreign: 0, from: 0n }],
+  ['batches of others', { batches: [], logEnd: 3n, foreign: 1, from: 0n }],
+  ['that the front of its log was deleted', { batches: [], logEnd: 3n, foreign: 0, from: 1n }],
 ] as const
 for (const [what, result] of refused) {
   test(`a recovery that finds ${what} in a topic of ours alone is refused`, () => {
@@ -176,7 +183,8 @@ test('a log that ends before what was acknowledged has lost records, and is refu
   partition.acknowledged(a, 0n)
   for (const sent of takeAll()) partition.failed(sent, lost)
   assert.throws(
-    () => partition.recovered({ batches: [], logEnd: 1n, foreign: 0 }, { producerId: 7n, epoch: 1 }),
+    () =>
+      partition.recovered({ batches: [], logEnd: 1n, foreign: 0, from: 2n }, { producerId: 7n, epoch: 1 }),
     /log ends at 1/,
   )
 })

@@ -187,11 +187,9 @@ const current: CurrentOf = () => new Map([['orders/1', { offset: 5n, metadata: '
 test('places are the partitions that were named, for every group, or those of positions under their new names', () => {
   const choices = readTopicChoices(['orders:1', 'pay*'])
   assert.deepEqual(
-    placesOfTopics(['a', 'b'], choices, logs, current).map(({ group, topic, partition, now }) => [
-      group,
-      `${topic}/${partition}`,
-      now?.offset,
-    ]),
+    placesOfTopics([{ group: 'a' }, { group: 'b' }], choices, logs, current).map(
+      ({ group, topic, partition, now }) => [group, `${topic}/${partition}`, now?.offset],
+    ),
     [
       ['a', 'orders/1', 5n],
       ['a', 'payments/0', undefined],
@@ -201,7 +199,7 @@ test('places are the partitions that were named, for every group, or those of po
   )
   for (const text of ['order', 'orders:2']) {
     assert.throws(
-      () => placesOfTopics(['a'], readTopicChoices([text]), logs, current),
+      () => placesOfTopics([{ group: 'a' }], readTopicChoices([text]), logs, current),
       (error) => isTidemarkError(error, 'TOPIC_NOT_FOUND'),
     )
   }
@@ -213,7 +211,14 @@ test('places are the partitions that were named, for every group, or those of po
   ]
   const places = placesOfPositions([{ group: 'a', positions }], () => 'orders', current)
   assert.deepEqual(places, [
-    { group: 'a', topic: 'orders', partition: 1, now: { offset: 5n, metadata: 'm' }, timestamp: 4n },
+    {
+      group: 'a',
+      type: undefined,
+      topic: 'orders',
+      partition: 1,
+      now: { offset: 5n, metadata: 'm' },
+      timestamp: 4n,
+    },
   ])
 })
 

@@ -3,7 +3,6 @@ import { test } from 'node:test'
 import { isTidemarkError, systemClock } from '../../src/base/index.ts'
 import { encodeBatch } from '../../src/records/index.ts'
 import { RateLimit } from '../../src/restore/copy/rate-limit.ts'
-import { beyond, checkRecovered } from '../../src/restore/copy/read-back.ts'
 import { TransactionChoice } from '../../src/restore/copy/transaction-choice.ts'
 import { groupMarkers, type Marker } from '../../src/restore/copy/transaction-groups.ts'
 import { targetTopic } from '../../src/restore/plan/topic-rules.ts'
@@ -133,31 +132,6 @@ test('a state object that was cut or changed in one bit is not taken for one', (
   }
 })
 
-test('what a read-back finds must be a prefix in order; anything else stops the restore', () => {
-  const place = { topic: 't', partition: 0 }
-  const landed = { records: 10n, next: 10n, producerId: 1n, epoch: 3 }
-  const batch = (baseOffset: number, records: number, epoch: number, baseSequence: number) => ({
-    baseOffset: BigInt(baseOffset),
-    lastOffset: BigInt(baseOffset + records - 1),
-    records,
-    epoch,
-    baseSequence,
-  })
-  const check = (batches: ReturnType<typeof batch>[], foreign = 0, exclusive = true, logEnd = 99n) =>
-    checkRecovered(place, landed, { batches, foreign, logEnd }, { exclusive })
-  check([batch(10, 5, 3, 40), batch(15, 5, 3, 45), batch(20, 1, 4, 0)])
-  check([batch(10, 5, 3, 0x7fff_fffe), batch(15, 5, 3, 3)])
-  check([batch(10, 5, 1, 40), batch(15, 5, 3, 0)])
-  check([], 3, false)
-  const refused = (run: () => void) =>
-    assert.throws(run, (error: unknown) => isTidemarkError(error, 'TARGET_CHANGED'))
-  refused(() => check([batch(10, 5, 3, 40), batch(15, 5, 3, 50)]))
-  refused(() => check([batch(10, 5, 4, 7)]))
-  refused(() => check([batch(10, 5, 4, 0), batch(15, 5, 3, 0)]))
-  refused(() => check([], 1))
-  refused(() => check([], 0, true, 9n))
-})
-
 test('the rate limit holds for all who share it together', async () => {
   let now = 0
   const clock = {
@@ -224,12 +198,4 @@ test('while compaction waits, a retention that it would not have heeded waits wi
     wanted: { ...decision.wanted, 'cleanup.policy': 'compact' },
   }
   assert.deepEqual(decideSettings(compacted).waiting, { 'cleanup.policy': 'compact', 'retention.ms': '1000' })
-})
-
-test('of a batch in the middle of which the journal was written only the rest counts', () => {
-  const batch = { baseOffset: 10n, lastOffset: 19n, records: 10, epoch: 2, baseSequence: 0 }
-  const after = { baseOffset: 20n, lastOffset: 24n, records: 5, epoch: 2, baseSequence: 10 }
-  assert.deepEqual(beyond([batch, after], 13n), [{ ...batch, baseOffset: 13n, records: 7 }, after])
-  assert.deepEqual(beyond([batch, after], 10n), [batch, after])
-  assert.deepEqual(beyond([], 10n), [])
 })

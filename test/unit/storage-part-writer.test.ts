@@ -98,6 +98,22 @@ test('what is written arrives whole, whatever the sizes of the writes', async ()
   }
 })
 
+test('bytes out of memory that threads share arrive whole, at whatever addresses they lie', async () => {
+  const receiver = new Receiver()
+  const upload = Object.assign(receiver, { partSize: 30_000 })
+  const writer = new PartWriter(upload, new SegmentPool(8192, 10), new Budget(6), undefined)
+  const shared = Buffer.from(new SharedArrayBuffer(200_000))
+  shared.set(distinctBytes(shared.length))
+  let at = 0
+  for (const size of [1, 1023, 1024, 5003, 8191, 8192, 8193, 29_999, 60_001, 7, 40_000]) {
+    await writer.write(shared.subarray(at, at + size))
+    at += size
+  }
+  await writer.close()
+  assert.ok(receiver.object?.equals(shared.subarray(0, at)))
+  assert.equal(writer.size, at)
+})
+
 test('parts that fail are sent again, and a write that was interrupted goes on where it stopped', async () => {
   for (const every of [2, 3, 5]) {
     for (const step of [100, 1500, 20_000]) {

@@ -7,7 +7,7 @@ import { addFormatFlags, type Format, type FormatFlags, formatOf } from '../flag
 import { addRunFlags } from '../flags/run-flags.ts'
 import { addScanFlags } from '../flags/scan-flags.ts'
 import { withJobContext } from '../job-context.ts'
-import { asksForLive, type LiveFlags, scanLive, scanPieces } from '../live-mapping.ts'
+import { asksForLive, type LiveFlags, showLive } from '../live-mapping.ts'
 import { jsonText, yamlText } from '../render/machine-formats.ts'
 import type { MappingTopic } from '../reports/offset-mapping.ts'
 import type { RunFlags, Session } from '../session.ts'
@@ -15,10 +15,7 @@ import { writeTextFile } from '../text-file.ts'
 
 const formats: readonly Format[] = ['text', 'json', 'csv', 'yaml']
 
-interface Flags extends ArchiveFlags, FormatFlags, LiveFlags, RunFlags {
-  readonly restoreId?: string
-  readonly output?: string
-}
+type Flags = ArchiveFlags & FormatFlags & LiveFlags & RunFlags
 
 /** `show-offset-mapping`. */
 export function define(command: Command, session: Session): void {
@@ -37,7 +34,8 @@ otherwise; records that are not in the map are counted on stderr.
 
 Examples:
   kafka-backup show-offset-mapping --bootstrap-servers kafka-dr:9092 --topic orders --source-cluster prod-us-east-1
-  kafka-backup show-offset-mapping --bootstrap-servers kafka-dr:9092 --all-topics --source-cluster prod --output mapping.json
+  kafka-backup show-offset-mapping --bootstrap-servers kafka-dr:9092 --all-topics --source-cluster prod-us-east-1 \\
+    --output mapping.json
   kafka-backup show-offset-mapping --path /data/backups --backup-id nightly
   kafka-backup show-offset-mapping -p /data/backups -b nightly --format csv > offset-mapping.csv
   kafka-backup show-offset-mapping -p /data/backups -b nightly --restore-id newest --format json --output mapping.json`,
@@ -58,42 +56,6 @@ async function run(flags: Flags, session: Session): Promise<void> {
     if (flags.output !== undefined) await writeTextFile(flags.output, pieces)
     else await session.out.writeAll(pieces)
   })
-}
-
-/** Where the headers of live topics say that their records came from. */
-async function showLive(flags: Flags, wanted: Format, session: Session): Promise<void> {
-  const { archive, format } = liveChoice(flags, wanted)
-  if (archive !== undefined) {
-    throw new TidemarkError('USAGE', `${archive} is for the map of a backup, not for that of live topics`, {
-      hint: 'Leave it out, or leave out --bootstrap-servers, --source-cluster and --all-topics.',
-    })
-  }
-  const { scannedText } = await import('../reports/offset-mapping.ts')
-  const scan = await scanLive(flags, session)
-  const text = scannedText(scan)
-  const pieces = format === 'text' ? [text] : await scanPieces(scan, format)
-  if (flags.output !== undefined) await writeTextFile(flags.output, pieces)
-  else await session.out.writeAll(pieces)
-  // Who has not asked for a form gets the one that is kept in a file, and the one that is read.
-  if (format !== wanted || flags.output !== undefined)
-    for (const line of text.trimEnd().split('\n')) session.log('info', line)
-}
-
-/** JSON unless a format is asked for; and a flag that has no place here. */
-function liveChoice(
-  flags: Flags,
-  wanted: Format,
-): { readonly archive: string | undefined; readonly format: Format } {
-  const archive =
-    flags.path !== undefined
-      ? '--path'
-      : flags.backupId !== undefined
-        ? '--backup-id'
-        : flags.restoreId !== undefined
-          ? '--restore-id'
-          : undefined
-  const asked = flags.format !== undefined || flags.o !== undefined
-  return { archive, format: asked ? wanted : 'json' }
 }
 
 /** What the backup holds. */

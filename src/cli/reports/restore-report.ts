@@ -60,8 +60,11 @@ export function noticeLines(notices: readonly RestoreNotice[]): readonly string[
 export function restoreStatus(report: RestoreReport): ExitStatus {
   if (report.interrupted) return 130
   if (report.failedTopics.length > 0) return 3
-  if (report.positions === undefined) return 0
-  return outcomeStatus(report.positions.applied) === 0 ? 0 : 3
+  const { positions } = report
+  // A group that could not be captured is not set: there is nothing to set it to.
+  if ([...report.notices, ...(positions?.plan.notices ?? [])].some(({ code }) => code === 'capture-failed'))
+    return 3
+  return positions === undefined || outcomeStatus(positions.applied) === 0 ? 0 : 3
 }
 
 /** `done`, `partly done`, `interrupted` or `planned` (dry run). */

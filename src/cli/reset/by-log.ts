@@ -1,9 +1,9 @@
 import { nameFilter, parseNamePattern, TidemarkError } from '../../base/index.ts'
 import type {
   CurrentOf,
+  GivenGroup,
   GivenPositions,
   GroupSelection,
-  PlanNotice,
   TargetPlace,
   TargetState,
   WantedPosition,
@@ -63,12 +63,13 @@ async function placesOfTopics(
   const { signal, clock } = context
   const choices = readTopicChoices(texts)
   const found = await positionsOfCluster(cluster, options.groups, { now: clock.now(), signal })
-  const { groups, notices } = namedGroups(found, options.groups)
+  const groups = namedGroups(found, options.groups)
   const everyOne = choices.every(({ topic }) => topic.literal)
   const known = everyOne ? choices.map(({ topic }) => topic.text) : await topicNamesOf(cluster, texts)
-  const target = await readTarget(cluster, groups, [...new Set(known)], { signal })
+  const names = groups.map(({ group }) => group)
+  const target = await readTarget(cluster, names, [...new Set(known)], { signal })
   const places = placesOfTopics(groups, choices, target.logs, currentOf(target))
-  return { places, notices, target, origin: { type: 'target', captured: found.taken } }
+  return { places, notices: [], target, origin: { type: 'target', captured: found.taken } }
 }
 
 async function topicNamesOf(
@@ -82,27 +83,21 @@ async function topicNamesOf(
   return [...all.filter((name) => choices.some(({ topic }) => topic.matches(name))), ...exact]
 }
 
-/** Groups named exactly, found or not, and those that a pattern finds. */
-function namedGroups(found: GivenPositions, selection: GroupSelection) {
-  const notices: PlanNotice[] = []
+/** Groups named exactly, found or not, and those that a pattern finds. Throws GROUP_NOT_FOUND when there is none. */
+function namedGroups(
+  found: GivenPositions,
+  selection: GroupSelection,
+): readonly Pick<GivenGroup, 'group' | 'type'>[] {
   const exact =
     selection.type === 'all' ? [] : selection.names.filter((name) => parseNamePattern(name).literal)
-  for (const { group, type } of found.groups) {
-    if (type !== 'share') continue
-    const message = `Share group '${group}' has no committed offsets`
-    if (exact.includes(group)) throw new TidemarkError('GROUP_NOT_FOUND', message, { details: { group } })
-    notices.push({ code: 'share-group', group, message })
-  }
-  const others = found.groups.filter(({ type }) => type !== 'share').map(({ group }) => group)
+  const types = new Map(found.groups.map(({ group, type }) => [group, type]))
   const unread = found.failed.map(({ group }) => group)
   const isNamed = selection.type === 'all' ? () => true : nameFilter(selection.names)
-  const groups = [...new Set([...exact, ...others, ...unread])].filter(isNamed)
-  if (groups.length === 0) {
-    throw new TidemarkError('GROUP_NOT_FOUND', 'There is no consumer group that is meant', {
-      hint: 'A group named exactly need not exist; patterns choose among those of the cluster.',
-    })
-  }
-  return { groups, notices }
+  const names = [...new Set([...exact, ...types.keys(), ...unread])].filter(isNamed)
+  if (names.length > 0) return names.map((group) => ({ group, type: types.get(group) }))
+  throw new TidemarkError('GROUP_NOT_FOUND', 'There is no consumer group that is meant', {
+    hint: 'A group named exactly need not exist; patterns choose among those of the cluster.',
+  })
 }
 
 function currentOf({ current }: TargetState): CurrentOf {

@@ -6,6 +6,8 @@ import type { PositionsCluster } from './cluster.ts'
 
 /** What a look at the members of groups has shown. */
 export interface MembersLook {
+  /** The groups as they are listed; those that do not exist are not. */
+  readonly listed: readonly GroupListing[]
   /** GROUP_ACTIVE for each group that has members, or why it could not be described. */
   readonly refusals: readonly Refusal[]
   /** Those that have members, to be looked at again. */
@@ -30,6 +32,7 @@ export async function lookAgain(
   const { done, failed } = await cluster.describeGroups(listed)
   const active = done.filter(({ members }) => members.length > 0)
   return {
+    listed,
     active,
     refusals: [
       ...active.map((description) => ({ group: description.group, error: activeMembers(description) })),

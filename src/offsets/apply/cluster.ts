@@ -9,6 +9,7 @@ export type PositionsCluster = Pick<
   | 'fetchPositions'
   | 'commitGroups'
   | 'deletePositions'
+  | 'knowsShareOffsets'
   | 'topics'
   | 'listOffsets'
   | 'brokerConfig'

@@ -42,7 +42,11 @@ export async function commitPlanned(
 ): Promise<ReadonlyMap<string, GroupCommitted>> {
   const { clock, onGroup, ...bounds } = options
   const answered = new Map<string, number>()
-  const commits = groups.map(([group, entries]) => ({ group, positions: wantedOf(entries) }))
+  const commits = groups.map(([group, entries]) => ({
+    group,
+    share: isShare(entries),
+    positions: wantedOf(entries),
+  }))
   const first = await cluster.commitGroups(commits, {
     ...bounds,
     onGroup: ({ group }) => {
@@ -78,6 +82,11 @@ export async function commitPlanned(
   )
 }
 
+/** A group is of one type, and so are the entries of a plan for it. */
+function isShare(entries: readonly PlanEntry[]): boolean {
+  return entries.some(({ type }) => type === 'share')
+}
+
 function wantedOf(entries: readonly PlanEntry[]): Position[] {
   return entries.flatMap(({ action, topic, partition, target, metadata }) =>
     action === 'SET' && target !== undefined
@@ -105,7 +114,11 @@ async function deleteUnwanted(
       .map(({ topic, partition }) => ({ topic, partition }))
     if (partitions.length === 0) return
     try {
-      const { failed } = await places.with(1, () => cluster.deletePositions(group, partitions), signal)
+      const { failed } = await places.with(
+        1,
+        () => cluster.deletePositions(group, partitions, { share: isShare(entries) }),
+        signal,
+      )
       const mapped = failed
         // A group that is gone has no positions, which is what was wanted.
         .filter(({ error }) => !isTidemarkError(error, 'GROUP_NOT_FOUND'))

@@ -35,7 +35,8 @@ export function outcomeOfGroup(
     if (commit === undefined) return { entry, outcome: 'refused', now, error: refusalOf(group, refused) }
     return outcomeOfEntry(entry, commit, readBack)
   })
-  const isSet = results.some(({ outcome }) => outcome === 'set')
+  // Start offsets of share groups do not expire.
+  const isSet = results.some(({ entry, outcome }) => outcome === 'set' && entry.type !== 'share')
   return {
     group,
     outcome: outcomeOf(results),

@@ -7,6 +7,7 @@ import { lookForMembers, offsetsOf, watchPositions } from './active-groups.ts'
 import type { Refusal } from './as-refusal.ts'
 import type { PositionsCluster } from './cluster.ts'
 import { readLogs } from './read-target.ts'
+import { typeDiffers, typeRefusals } from './type-refusals.ts'
 
 export interface CheckOptions {
   readonly signal?: AbortSignal
@@ -40,7 +41,9 @@ export async function checkGroups(
   }
   for (const entry of plan.entries) if (entry.action === 'REFUSE') refuse(entry.group, refusedEntry(entry))
 
-  for (const { group, error } of (await lookForMembers(groups, cluster)).refusals) refuse(group, error)
+  const { listed, refusals: withMembers } = await lookForMembers(groups, cluster)
+  for (const { group, error } of await typeRefusals(plan, listed, cluster)) refuse(group, error)
+  for (const { group, error } of withMembers) refuse(group, error)
 
   const setting = plan.entries.filter(({ action }) => action === 'SET')
   const topics = [...new Set(setting.map(({ topic }) => topic))]
@@ -69,6 +72,7 @@ export async function checkGroups(
 }
 
 function refusedEntry(entry: PlanEntry): TidemarkError {
+  if (entry.kind === 'other-type') return typeDiffers(entry.group, entry.reason)
   if (entry.kind !== 'unreadable') return outOfRangeError(entry)
   return new TidemarkError('BROKER_ERROR', entry.reason, { details: { group: entry.group } })
 }

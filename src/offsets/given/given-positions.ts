@@ -14,7 +14,8 @@ export interface GivenPosition {
 
 export interface GivenGroup {
   readonly group: string
-  readonly type?: GroupType
+  /** Of a share group the positions are start offsets. */
+  readonly type?: GroupType | undefined
   readonly positions: readonly GivenPosition[]
 }
 

@@ -79,7 +79,7 @@ export function translateOnce(
     )
     const positions = group.positions.filter((position) => {
       const reason = whyOfTarget(group.group, position, marked, options)
-      if (reason !== undefined) kept.push(staying(group.group, position, reason))
+      if (reason !== undefined) kept.push(staying(group, position, reason))
       return reason === undefined
     })
     return positions.length === 0 ? [] : [{ ...group, positions }]
@@ -110,9 +110,9 @@ function whyOfTarget(
 }
 
 function staying(
-  group: string,
+  { group, type }: GivenGroup,
   { topic, partition, offset, metadata }: GivenPosition,
   reason: string,
 ): WantedPosition {
-  return { group, topic, partition, offset, metadata, kind: 'translated', reason, reread: 0, from: [] }
+  return { group, type, topic, partition, offset, metadata, kind: 'translated', reason, reread: 0, from: [] }
 }

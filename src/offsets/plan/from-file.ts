@@ -28,9 +28,9 @@ export interface FilePlanOptions
  */
 export function planFromFile(file: OffsetsFile, options: FilePlanOptions): Plan {
   const { strategy, name, ...rest } = options
-  const wanted = [...positionsOf(file)].map(([{ group }, topic, position]): WantedPosition => {
+  const wanted = [...positionsOf(file)].map(([{ group, type }, topic, position]): WantedPosition => {
     const { partition, offset, metadata } = position
-    const base = { group, topic, partition, metadata, reread: 0, from: [{ topic, partition, offset }] }
+    const base = { group, type, topic, partition, metadata, reread: 0, from: [{ topic, partition, offset }] }
     if (strategy.type === 'offset') return { ...base, offset, kind: 'as-given', reason: '' }
     return { ...base, kind: 'by-time', ...byTime(strategy, topic, position) }
   })

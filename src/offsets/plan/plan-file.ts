@@ -1,5 +1,6 @@
 import { TidemarkError } from '../../base/index.ts'
 import { JsonValue } from '../json-value.ts'
+import { readShareMark } from '../share-mark.ts'
 import {
   hashPlan,
   type Plan,
@@ -29,6 +30,8 @@ const kinds = [
   'as-before',
   'no-partition',
   'unreadable',
+  'other-type',
+  'unwanted',
 ] as const
 const noticeCodes = [
   'share-group',
@@ -88,7 +91,7 @@ export function planFromJson(text: string, file: string): Plan {
 
 function readOrigin(origin: JsonValue): PlanOrigin {
   const captured = time(origin.at('captured'))
-  switch (origin.at('type').word(['backup', 'file', 'snapshot', 'source', 'target'])) {
+  switch (origin.at('type').word(['backup', 'file', 'snapshot', 'source', 'target', 'groups'])) {
     case 'backup':
       return {
         type: 'backup',
@@ -104,6 +107,8 @@ function readOrigin(origin: JsonValue): PlanOrigin {
       return { type: 'source', clusterId: origin.at('cluster_id').text(), captured }
     case 'target':
       return { type: 'target', captured }
+    case 'groups':
+      return { type: 'groups', from: origin.at('from').textOr(undefined), captured }
   }
 }
 
@@ -111,6 +116,7 @@ function readEntry(entry: JsonValue): PlanEntry {
   const current = entry.at('current')
   return {
     group: entry.at('group').text(),
+    ...readShareMark(entry),
     topic: entry.at('topic').text(),
     partition: entry.at('partition').count(),
     current: current.present

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { offsetToJson } from '../json-value.ts'
+import { type ShareMark, shareMark } from '../share-mark.ts'
 import type { TranslationKind } from '../translate/translation.ts'
 
 /**
@@ -23,6 +24,9 @@ export type PlanAction = 'SET' | 'DELETE' | 'KEEP' | 'SKIP' | 'REFUSE'
  * - `as-before`: the group had this position when a snapshot was taken
  * - `no-partition`: the target has no such partition
  * - `unreadable`: the group's positions on the target could not be read
+ * - `other-type`: the target has a share group of this name, and the positions are of another kind of group, or the other
+ *   way round
+ * - `unwanted`: the position is to be deleted, because a user said so
  */
 export type PlanKind =
   | TranslationKind
@@ -38,6 +42,8 @@ export type PlanKind =
   | 'as-before'
   | 'no-partition'
   | 'unreadable'
+  | 'other-type'
+  | 'unwanted'
 
 /**
  * Whether a position of this kind is one of the target, whatever it was before: one that was given, or was there before, may as well be
@@ -61,7 +67,7 @@ export interface CurrentPosition {
 }
 
 /** One group in one partition. */
-export interface PlanEntry {
+export interface PlanEntry extends ShareMark {
   readonly group: string
   readonly topic: string
   readonly partition: number
@@ -128,6 +134,12 @@ export type PlanOrigin =
       readonly type: 'target'
       readonly captured: number
     }
+  | {
+      /** Groups of the same cluster: `from` is the one whose positions are copied; undefined when some are deleted. */
+      readonly type: 'groups'
+      readonly from: string | undefined
+      readonly captured: number
+    }
 
 /** How wanted positions are found. */
 export type StrategyName =
@@ -176,6 +188,7 @@ export function planToValues(plan: Omit<Plan, 'hash'>): Record<string, unknown> 
     expires: expiryOf(plan) && new Date(expiryOf(plan) ?? 0).toISOString(),
     entries: plan.entries.map((entry) => ({
       group: entry.group,
+      ...shareMark(entry.type === 'share'),
       topic: entry.topic,
       partition: entry.partition,
       current: entry.current
@@ -216,6 +229,8 @@ function originToValues(origin: PlanOrigin): Record<string, unknown> {
       return { type: 'source', cluster_id: origin.clusterId, captured }
     case 'target':
       return { type: 'target', captured }
+    case 'groups':
+      return { type: 'groups', from: origin.from ?? null, captured }
   }
 }
 

@@ -1,5 +1,6 @@
 import { TidemarkError } from '../../base/index.ts'
-import type { GroupPositions, Outcome, Position } from '../../kafka/index.ts'
+import type { GroupPositions, GroupType, Outcome, Position } from '../../kafka/index.ts'
+import { shareMark } from '../share-mark.ts'
 import { type LogBounds, type OutOfRange, withinLog } from '../translate/translation.ts'
 import { isTranslationMark } from './mark.ts'
 import {
@@ -25,6 +26,8 @@ export type RangePolicy = 'fail' | 'clamp' | 'skip'
 /** A position that a group should get. */
 export interface WantedPosition {
   readonly group: string
+  /** Type of the group that the position is of. @default whatever the group is on the target */
+  readonly type?: GroupType | undefined
   readonly topic: string
   readonly partition: number
   /**
@@ -68,17 +71,21 @@ export interface PlanInput {
 export function makePlan(input: PlanInput): Plan {
   const current = new Map(input.current.done.map((group) => [group.group, positionsOf(group)]))
   const unreadable = new Map(input.current.failed.map(({ item, error }) => [item, error.message]))
+  const shared = new Set(input.current.done.filter(({ type }) => type === 'share').map(({ group }) => group))
   const entries = input.wanted.map((wanted): PlanEntry => {
     const { group, topic, partition } = wanted
     const failure = unreadable.get(group)
     const now = current.get(group)?.get(place(topic, partition))
+    const isShare = (wanted.type ?? (shared.has(group) ? 'share' : undefined)) === 'share'
     const base = {
       group,
+      ...shareMark(isShare),
       topic,
       partition,
       current: now && { offset: now.offset, metadata: now.metadata },
       target: wanted.offset,
-      metadata: wanted.metadata,
+      // Share groups keep none.
+      metadata: isShare ? null : wanted.metadata,
       kind: wanted.kind,
       reason: wanted.reason,
       reread: wanted.reread,
@@ -87,6 +94,9 @@ export function makePlan(input: PlanInput): Plan {
     if (failure !== undefined) {
       const reason = `The positions of the group on the target could not be read: ${failure}`
       return { ...base, action: 'REFUSE', kind: 'unreadable', reason }
+    }
+    if ((current.get(group)?.size ?? 0) > 0 && shared.has(group) !== isShare) {
+      return { ...base, action: 'REFUSE', kind: 'other-type', reason: otherType(group, shared.has(group)) }
     }
     if (wanted.remove) return { ...base, action: now === undefined ? 'KEEP' : 'DELETE' }
     if (wanted.offset === undefined) return { ...base, action: 'SKIP' }
@@ -128,6 +138,13 @@ export function makePlan(input: PlanInput): Plan {
     notices: input.notices,
   }
   return { ...plan, hash: hashPlan(plan) }
+}
+
+/** Why positions of one kind of group cannot become those of the other. */
+export function otherType(group: string, isShare: boolean): string {
+  return isShare
+    ? `'${group}' is a share group on the target, and the positions are of a group of another type`
+    : `'${group}' is no share group on the target, and the positions are start offsets of a share group`
 }
 
 /** The error of document and command line for a position outside a log. */

@@ -97,7 +97,7 @@ function withoutPositions({ group, type }: GivenGroup): PlanNotice {
     ? {
         code: 'share-group',
         group,
-        message: `Share group '${group}' has no committed offsets; the start offsets of share groups are not restored`,
+        message: `Share group '${group}' had no start offsets when it was captured`,
       }
     : {
         code: 'no-positions',

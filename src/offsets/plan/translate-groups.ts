@@ -40,8 +40,12 @@ export function translateGroups(
   options: TranslationOptions,
 ): { readonly wanted: readonly WantedPosition[]; readonly notices: readonly PlanNotice[] } {
   const notices: PlanNotice[] = []
-  const wanted = groups.flatMap((group) => new GroupTranslation(group, maps, options, notices).all())
-  return { wanted: options.always ? wanted.map((one) => ({ ...one, always: true })) : wanted, notices }
+  const { always = false } = options
+  const wanted = groups.flatMap((group) => {
+    const { type } = group
+    return new GroupTranslation(group, maps, options, notices).all().map((one) => ({ ...one, type, always }))
+  })
+  return { wanted, notices }
 }
 
 /** Translates the positions of one group. */

@@ -55,11 +55,6 @@ export class PartitionScan {
     this.#reader = new TrackingReader(task.sourceCluster)
   }
 
-  /** Source offset after the last record of that source partition. */
-  nextSource(partition: number): number {
-    return this.lines.get(partition)?.nextSource ?? 0
-  }
-
   /** The log goes on beyond a part that is not read. */
   jump(): void {
     this.sampled = true
@@ -101,7 +96,7 @@ export class PartitionScan {
           break
         case origin.other:
           counts.otherCluster++
-          if (this.otherClusters.size < MOST_NAMES) this.otherClusters.add(this.#reader.otherCluster())
+          this.#noteOther(this.#reader.newOtherCluster())
           break
         case origin.unreadable:
           counts.unreadable++
@@ -112,6 +107,10 @@ export class PartitionScan {
           this.#unknown = true
       }
     }
+  }
+
+  #noteOther(name: string | undefined): void {
+    if (name !== undefined && this.otherClusters.size < MOST_NAMES) this.otherClusters.add(name)
   }
 
   /** Puts the record that was read into the line of its source partition; answers 1, or 0 where it cannot be placed. */

@@ -55,18 +55,19 @@ class Scan {
   async run(): Promise<HeaderScan> {
     const plans = await planScan(this.#cluster, this.#options, this.#signal)
     const scans = await this.#read(plans)
+    const scansOf = Map.groupBy(scans, ({ task }) => task.topic)
+    const plansOf = Map.groupBy(plans, ({ task }) => task.topic)
     const notices: ScanNotice[] = []
     const topics = this.#options.topics.map((asked): ScannedTopic => {
-      const of = scans.filter(({ task }) => task.topic === asked.target)
+      const of = scansOf.get(asked.target) ?? []
       const counts = of.map((scan) => scan.counts).reduce(addCounts, noCounts)
       const otherClusters = [...new Set(of.flatMap((scan) => [...scan.otherClusters]))].slice(0, 10)
       const topic = { source: asked.source ?? asked.target, target: asked.target, counts, otherClusters }
-      const beyond = plans.filter(({ task }) => task.topic === asked.target)
       if (counts.mapped === 0) {
         const missing = missingHeaders(topic, this.#options.sourceCluster)
         if (!asked.optional) throw missing
         notices.push({ code: 'topic-left-out', topic: asked.target, message: missing.message })
-      } else notices.push(...topicNotices(topic, of, beyond))
+      } else notices.push(...topicNotices(topic, of, plansOf.get(asked.target) ?? []))
       return topic
     })
     if (topics.every(({ counts }) => counts.mapped === 0)) throw nothingFound(topics, this.#options)

@@ -20,9 +20,11 @@ export async function planScan(
   signal: AbortSignal,
 ): Promise<readonly PartitionPlan[]> {
   const names = options.topics.map(({ target }) => target)
-  const doubled = names.find((name, i) => names.indexOf(name) !== i)
-  if (doubled !== undefined) {
-    throw new TidemarkError('CONFIG_INVALID', `The topic ${JSON.stringify(doubled)} is to be scanned twice`)
+  const seen = new Set<string>()
+  for (const name of names) {
+    if (seen.has(name))
+      throw new TidemarkError('CONFIG_INVALID', `The topic ${JSON.stringify(name)} is to be scanned twice`)
+    seen.add(name)
   }
   const infos = new Map((await cluster.topics(names, { signal })).map((info) => [info.name, info]))
   const asked = options.topics.flatMap((topic) => {

@@ -41,7 +41,11 @@ export function mapsOf(scans: readonly PartitionScan[]): PartitionMap[] {
     }
   }
   return scans.flatMap((scan) => {
-    const maps = [...scan.lines].map(([partition, line]) => line.seal(ends.get(key(scan, partition)) ?? 0))
+    const maps = [...scan.lines].map(([partition, line]) => {
+      // More of the copy may lie behind what is known of it, too.
+      if (scan.sampled) line.floor = true
+      return line.seal(ends.get(key(scan, partition)) ?? 0)
+    })
     return scan.counts.records === 0 && !scan.task.scanAllPartitions ? [emptyMap(scan)] : maps
   })
 }

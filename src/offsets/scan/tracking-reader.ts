@@ -27,17 +27,17 @@ const CONTRADICTION = 3
 
 const TWO_32 = 0x1_0000_0000
 const LAST_PARTITION = 0x7fff_ffff
+/** Bytes of the name of another cluster that are told. */
+const LONGEST_NAME = 250
 /** Decimal digits of 2^53. */
 const MOST_DIGITS = 16
 
-const keys = {
-  offset: Buffer.from(trackingHeaderNames.offset),
-  partition: Buffer.from(trackingHeaderNames.partition),
-  cluster: Buffer.from(trackingHeaderNames.cluster),
-  foreignOffset: Buffer.from(foreignHeaderNames.offset),
-  foreignPartition: Buffer.from(foreignHeaderNames.partition),
-  foreignCluster: Buffer.from(foreignHeaderNames.cluster),
-} as const
+const offsetKey = Buffer.from(trackingHeaderNames.offset)
+const partitionKey = Buffer.from(trackingHeaderNames.partition)
+const clusterKey = Buffer.from(trackingHeaderNames.cluster)
+const foreignOffsetKey = Buffer.from(foreignHeaderNames.offset)
+const foreignPartitionKey = Buffer.from(foreignHeaderNames.partition)
+const foreignClusterKey = Buffer.from(foreignHeaderNames.cluster)
 
 /**
  * Reads from a record's headers where it came from, without copying or making anything. Two forms are understood; where
@@ -58,15 +58,21 @@ export class TrackingReader {
   #body: Buffer = Buffer.alloc(0)
   #otherAt = 0
   #otherEnd = 0
+  #lastOther: Buffer | undefined
 
   /** `source`: the cluster's name, as headers have it. */
   constructor(source: string) {
     this.#source = Buffer.from(source)
   }
 
-  /** The cluster that a record of origin `other` names; until the next record is read. */
-  otherCluster(): string {
-    return this.#body.toString('utf8', this.#otherAt, this.#otherEnd)
+  /** The cluster that the record just read, of origin `other`, names; undefined when it is the one that was told last. */
+  newOtherCluster(): string | undefined {
+    const at = this.#otherAt
+    const end = Math.min(this.#otherEnd, at + LONGEST_NAME)
+    const last = this.#lastOther
+    if (last !== undefined && end - at === last.length && matches(this.#body, at, last)) return undefined
+    this.#lastOther = Buffer.from(this.#body.subarray(at, end))
+    return this.#lastOther.toString()
   }
 
   /** Reads the headers of the cursor's record. Throws RECORD_CORRUPT where they are none. */
@@ -82,26 +88,25 @@ export class TrackingReader {
     let foreignCluster = UNNAMED
     while (cursor.nextHeader()) {
       const at = cursor.headerKeyAt
-      // The length of its name tells nearly always which header it can be.
+      // The lengths of the names differ, and tell nearly always which header it can be.
       switch (cursor.headerKeyEnd - at) {
-        case keys.offset.length:
-          if (matches(body, at, keys.offset)) offset = both(offset, decimal(cursor))
+        case offsetKey.length:
+          if (matches(body, at, offsetKey)) offset = both(offset, decimal(cursor))
           break
-        case keys.partition.length:
-          if (matches(body, at, keys.partition)) partition = both(partition, decimal(cursor))
+        case partitionKey.length:
+          if (matches(body, at, partitionKey)) partition = both(partition, decimal(cursor))
           break
-        case keys.cluster.length:
-          if (matches(body, at, keys.cluster)) cluster = this.#cluster(cursor, cluster)
+        case clusterKey.length:
+          if (matches(body, at, clusterKey)) cluster = this.#cluster(cursor, cluster)
           break
-        case keys.foreignOffset.length:
-          if (matches(body, at, keys.foreignOffset)) foreignOffset = both(foreignOffset, int64(cursor))
+        case foreignOffsetKey.length:
+          if (matches(body, at, foreignOffsetKey)) foreignOffset = both(foreignOffset, int64(cursor))
           break
-        case keys.foreignPartition.length:
-          if (matches(body, at, keys.foreignPartition))
-            foreignPartition = both(foreignPartition, int32(cursor))
+        case foreignPartitionKey.length:
+          if (matches(body, at, foreignPartitionKey)) foreignPartition = both(foreignPartition, int32(cursor))
           break
-        case keys.foreignCluster.length:
-          if (matches(body, at, keys.foreignCluster)) foreignCluster = this.#cluster(cursor, foreignCluster)
+        case foreignClusterKey.length:
+          if (matches(body, at, foreignClusterKey)) foreignCluster = this.#cluster(cursor, foreignCluster)
           break
       }
     }

@@ -81,6 +81,8 @@ function originText(origin: PlanOrigin): string {
       return `the positions on the source cluster ${bashQuote(origin.clusterId)}`
     case 'target':
       return 'the positions on the cluster itself'
+    case 'groups':
+      return origin.from === undefined ? 'groups' : `group: ${bashQuote(origin.from)}`
   }
 }
 
@@ -89,6 +91,8 @@ function commandLines(entry: PlanEntry): string[] {
   const place = bashQuote(`${topic}:${partition}`)
   const note = reason === '' ? [] : [`# ${oneLine(reason)}`]
   if (isCommand(entry)) {
+    if (entry.type === 'share')
+      return [cannotLine(entry, 'no tool of Kafka sets single offsets of a share group')]
     if (group.includes('\0')) return [cannotLine(entry, 'its name cannot be an argument of a command')]
     return [
       ...note,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Position, TopicPartition } from '../../kafka/index.ts'
 import { JsonValue, offsetToJson } from '../json-value.ts'
 import { place } from '../plan/planner.ts'
+import { readShareMark, shareMark } from '../share-mark.ts'
 import type { Snapshot, SnapshotGroup } from './snapshot.ts'
 
 const format = 'tidemark-offset-snapshot'
@@ -67,8 +68,9 @@ function snapshotToValues(snapshot: Snapshot): Readonly<Record<string, unknown>>
     cluster_id: snapshot.clusterId,
     plan_hash: snapshot.planHash ?? null,
     ...(base && { since: { id: base.id, created: new Date(base.created).toISOString(), hash: base.hash } }),
-    groups: snapshot.groups.map(({ group, positions, absent, set }) => ({
+    groups: snapshot.groups.map(({ group, type, positions, absent, set }) => ({
       group,
+      ...shareMark(type === 'share'),
       positions: positions.map(({ topic, partition, offset, leaderEpoch, metadata }) => ({
         topic,
         partition,
@@ -114,6 +116,7 @@ function readGroup(value: JsonValue): SnapshotGroup {
   }
   return {
     group: value.at('group').text(),
+    ...readShareMark(value),
     positions: value
       .at('positions')
       .list()

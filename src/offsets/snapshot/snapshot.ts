@@ -5,9 +5,10 @@ import {
   type RemovedPosition,
   type SavedPosition,
 } from '../file/offsets-file.ts'
+import type { ShareMark } from '../share-mark.ts'
 
 /** What a snapshot holds of one group. */
-export interface SnapshotGroup {
+export interface SnapshotGroup extends ShareMark {
   readonly group: string
   /** In a differential snapshot only those that changed. */
   readonly positions: readonly Position[]
@@ -62,8 +63,9 @@ export function snapshotOffsets(snapshot: SnapshotDraft): OffsetsFile {
   return {
     taken: created,
     cluster: clusterId,
-    groups: groups.map(({ group, positions }) => ({
+    groups: groups.map(({ group, type, positions }) => ({
       group,
+      type,
       taken: created,
       topics: Map.groupBy<string, SavedPosition & { readonly topic: string }>(
         positions.map((position) => ({ ...position, timestamp: undefined, lag: undefined })),

@@ -12,7 +12,7 @@ export function wantedAsGiven(
   targetTopic: (topic: string) => string,
   { sameCluster = false }: { readonly sameCluster?: boolean } = {},
 ): readonly WantedPosition[] {
-  return groups.flatMap(({ group, positions }) => {
+  return groups.flatMap(({ group, type, positions }) => {
     const from = new Map<string, string>()
     return positions
       .filter(({ offset }) => offset >= 0n)
@@ -24,6 +24,7 @@ export function wantedAsGiven(
         from.set(key, source)
         return {
           group,
+          type,
           topic,
           partition,
           offset,

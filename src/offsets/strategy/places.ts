@@ -15,7 +15,7 @@ export function placesOfPositions(
   targetTopic: (topic: string) => string,
   current: CurrentOf,
 ): readonly TargetPlace[] {
-  return groups.flatMap(({ group, positions }) => {
+  return groups.flatMap(({ group, type, positions }) => {
     const now = current(group)
     const places = new Map<string, TargetPlace>()
     for (const { topic: source, partition, offset, timestamp } of positions) {
@@ -25,7 +25,7 @@ export function placesOfPositions(
       // Where two became one, the earlier time skips nothing.
       const other = places.get(key)?.timestamp
       const time = other !== undefined && timestamp !== undefined && other < timestamp ? other : timestamp
-      places.set(key, { group, topic, partition, now: now.get(key), timestamp: time })
+      places.set(key, { group, type, topic, partition, now: now.get(key), timestamp: time })
     }
     return [...places.values()]
   })
@@ -36,7 +36,7 @@ export function placesOfPositions(
  * or partition named exactly that the target does not have.
  */
 export function placesOfTopics(
-  groups: readonly string[],
+  groups: readonly Pick<GivenGroup, 'group' | 'type'>[],
   choices: readonly TopicChoice[],
   logs: LogTable,
   current: CurrentOf,
@@ -52,10 +52,11 @@ export function placesOfTopics(
       )
       .map((partition) => ({ topic, partition })),
   )
-  return groups.flatMap((group) => {
+  return groups.flatMap(({ group, type }) => {
     const now = current(group)
     return chosen.map(({ topic, partition }) => ({
       group,
+      type,
       topic,
       partition,
       now: now.get(place(topic, partition)),

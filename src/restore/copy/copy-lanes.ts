@@ -167,10 +167,10 @@ class Copy {
     const entry = this.#input.state.topic(lane.target)
     const found = recovered.get(lane.key)
     return lane.outputs.map((partition, i) => {
-      const known = landed[i] ?? { records: 0n, next: 0n, producerId: -1n, epoch: 0 }
+      const known = landed[i] ?? { records: 0n, next: 0n, producerId: -1n, epoch: 0, seams: [] }
       const last = found?.[i]?.at(-1)
       const base = last ? last.lastOffset + 1n : known.next
-      return new OutputPartition({
+      const output: OutputPartition = new OutputPartition({
         producer: producer.partition({
           topic: lane.target,
           partition,
@@ -178,6 +178,10 @@ class Copy {
           // Markers of transactions lie between: base offsets are not known beforehand, and epochs are the coordinator's.
           ...(pump ? {} : { epoch: known.epoch }),
           ...(topic.exclusive && !pump ? { expectedBase: base } : { since: base }),
+          raised: () => {
+            output.raised()
+            return this.#input.state.save()
+          },
         }),
         limit: this.#limit,
         pump,
@@ -193,6 +197,7 @@ class Copy {
           progress.advance(lane.target, partition, bytes, records)
         },
       })
+      return output
     })
   }
 

@@ -3,6 +3,7 @@ import type { LandedBatch, PartitionProducer } from '../../kafka/index.ts'
 import type { MapBuilder } from '../../offsets/index.ts'
 import type { SourceRun } from '../recode/source-runs.ts'
 import type { LandedState } from '../state/journal-types.ts'
+import { type Seam, withSeam } from '../state/seams.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { TransactionPump } from './transaction-pump.ts'
 
@@ -51,12 +52,14 @@ export class OutputPartition {
   #stopped: boolean
   #records: bigint
   #next: bigint
+  #seams: readonly Seam[]
 
   constructor(options: OutputOptions) {
     this.#options = options
     this.producer = options.producer
     this.#records = options.landed.records
     this.#next = options.landed.next
+    this.#seams = options.landed.seams
     this.#known = Number(options.landed.records - options.emitted)
     invariant(this.#known >= 0, 'the journal counts fewer records landed than handed out')
     this.#found = options.recovered.map((b) => ({ target: b.baseOffset, count: b.records }))
@@ -69,6 +72,11 @@ export class OutputPartition {
     this.#ahead = this.#known + this.#found.reduce((sum, { count }) => sum + count, 0)
   }
 
+  /** No rate is kept to. */
+  get unlimited(): boolean {
+    return this.#options.limit.unlimited
+  }
+
   /** How many records at the front of the stream must not be sent: they have landed. */
   get ahead(): number {
     return this.#ahead
@@ -77,7 +85,13 @@ export class OutputPartition {
   get landed(): LandedState {
     // Until all is passed over that an earlier run has landed, it is to be found under that run's producer.
     const { producerId, epoch } = this.#ahead > 0 ? this.#options.landed : this.producer
-    return { records: this.#records, next: this.#next, producerId, epoch }
+    return { records: this.#records, next: this.#next, producerId, epoch, seams: this.#seams }
+  }
+
+  /** The producer has read the log back, and will send the rest under a higher epoch. */
+  raised(): void {
+    const seam = { epoch: this.producer.epoch, from: this.#next, records: this.#records }
+    this.#seams = withSeam(this.#seams, seam, this.#next)
   }
 
   /** Takes note of records at the front of the stream that have landed: at most {@link ahead} of them. */

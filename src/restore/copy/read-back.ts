@@ -1,13 +1,8 @@
 import { Budget, type Clock, TidemarkError } from '../../base/index.ts'
-import {
-  type Cluster,
-  type LandedBatch,
-  PositionReader,
-  type Recovered,
-  recoverWith,
-} from '../../kafka/index.ts'
+import { type Cluster, type LandedBatch, PositionReader, recoverWith } from '../../kafka/index.ts'
 import type { JournalTopic, LandedState } from '../state/journal-types.ts'
 import type { LaneState } from '../state/lane-state.ts'
+import { checkRecovered } from './check-recovered.ts'
 
 /** Partitions that are looked at at the same time. */
 const LOOKS_AT_ONCE = 64
@@ -69,7 +64,9 @@ export async function readBack(input: ReadBackInput): Promise<ReadBack> {
       const settled = first !== undefined && last !== undefined && first.end === last.end
       let batches: readonly LandedBatch[] = []
       try {
-        if (!settled || last.end !== landed.next) {
+        // Behind a seam that lies further on, records are known to be there.
+        const reached = landed.seams.at(-1)?.from ?? landed.next
+        if (!settled || last.end !== landed.next || reached > landed.next) {
           const recovered = await places.with(
             1,
             () =>
@@ -83,11 +80,10 @@ export async function readBack(input: ReadBackInput): Promise<ReadBack> {
               }),
             signal,
           )
-          checkRecovered(place, landed, recovered, {
+          batches = checkRecovered(place, landed, recovered, {
             exclusive: input.topic(place.topic)?.exclusive ?? false,
             transactions: input.transactions,
           })
-          batches = beyond(recovered.batches, landed.next)
         }
       } catch (error) {
         signal.throwIfAborted()
@@ -100,57 +96,4 @@ export async function readBack(input: ReadBackInput): Promise<ReadBack> {
     }),
   )
   return { found, failed }
-}
-
-/**
- * What of the batches lies behind what the journal knows. It may have been written in the middle of a batch: a run that goes on
- * passes over what has landed record by record.
- */
-export function beyond(batches: readonly LandedBatch[], next: bigint): readonly LandedBatch[] {
-  return batches.map((batch) =>
-    batch.baseOffset >= next
-      ? batch
-      : { ...batch, baseOffset: next, records: Number(batch.lastOffset - next) + 1 },
-  )
-}
-
-/**
- * Checks that what was found can be a prefix of the stream, behind what the journal knows: in order, without a hole, and
- * alone where the topic is ours. Throws TARGET_CHANGED.
- */
-export function checkRecovered(
-  place: { readonly topic: string; readonly partition: number },
-  landed: LandedState,
-  recovered: Recovered,
-  options: { readonly exclusive: boolean; readonly transactions?: boolean },
-): void {
-  const changed = (what: string) =>
-    new TidemarkError('TARGET_CHANGED', `Partition ${place.partition} of ${place.topic} ${what}`, {
-      hint: 'Delete the topic and restore it anew, under another restore_id.',
-      details: place,
-    })
-  if (recovered.logEnd < landed.next) {
-    throw changed(
-      `ends at offset ${recovered.logEnd}, and records up to ${landed.next} had been acknowledged`,
-    )
-  }
-  if (options.exclusive && recovered.foreign > 0) {
-    throw changed(
-      `was written to by others since the restore stopped: ${recovered.foreign} batches are not its own`,
-    )
-  }
-  // Transactions that were aborted leave holes in the sequences.
-  if (options.transactions) return
-  let before: LandedBatch | undefined
-  for (const batch of recovered.batches) {
-    const follows = before?.epoch === batch.epoch
-    const expected = follows && before ? (before.baseSequence + before.records) & 0x7fff_ffff : 0
-    // The journal may know of a higher epoch than that of the last batches before its end.
-    const mayStartAnywhere = before === undefined && batch.epoch <= landed.epoch
-    const inOrder = before === undefined || batch.epoch >= before.epoch
-    if (!inOrder || (!mayStartAnywhere && batch.baseSequence !== expected)) {
-      throw changed(`holds a batch of this restore at offset ${batch.baseOffset} out of its order`)
-    }
-    before = batch
-  }
 }

@@ -5,18 +5,20 @@ import { type RecodedBatch, recodeBatch } from '../recode/recode-batch.ts'
 import { takeFirst } from '../recode/source-runs.ts'
 import { type BatchWish, judgeBatch, type Verdict } from './batch-verdict.ts'
 import type { LoadedChunk } from './chunk-feed.ts'
+import { JoinedBatches } from './joined-batches.ts'
 import { inputEditor, type LaneContext, openFeed, wishOf } from './lane-context.ts'
 import type { OutputPartition } from './output-partition.ts'
 
 /**
  * Copies one source partition to one target partition, from a source offset on. Batches go out as they lie in the chunk's
- * memory, except where their verdict says otherwise. Resolves when all has been handed over; flushing is the caller's.
+ * memory, except where their verdict says otherwise; small ones that are not compressed are joined into larger ones. Resolves when
+ * all has been handed over; flushing is the caller's.
  */
 export async function runStraightLane(context: LaneContext, from: bigint): Promise<void> {
   const [output] = context.outputs
   invariant(output !== undefined, 'a straight lane has one output')
   await using feed = await openFeed(context, 0, from, context.pool && { pool: context.pool })
-  const walk = new ChunkWalk(context, output, wishOf(context, 0), inputEditor(context, 0))
+  const walk = new ChunkWalk(context, output)
   for (let chunk = await feed.next(); chunk; chunk = await feed.next()) {
     try {
       await walk.walk(chunk, from)
@@ -31,17 +33,15 @@ class ChunkWalk {
   readonly #output: OutputPartition
   readonly #wish: BatchWish
   readonly #editor: HeaderEditor | undefined
+  /** Undefined where a rate is kept to: small batches keep to it more evenly. */
+  readonly #joined: JoinedBatches | undefined
 
-  constructor(
-    context: LaneContext,
-    output: OutputPartition,
-    wish: BatchWish,
-    editor: HeaderEditor | undefined,
-  ) {
+  constructor(context: LaneContext, output: OutputPartition) {
     this.#context = context
     this.#output = output
-    this.#wish = wish
-    this.#editor = editor
+    this.#wish = wishOf(context, 0)
+    this.#editor = inputEditor(context, 0)
+    if (output.unlimited) this.#joined = new JoinedBatches(context.slabs, context.limit)
   }
 
   async walk({ ref, bytes, lease }: LoadedChunk, cursor: bigint): Promise<void> {
@@ -57,19 +57,40 @@ class ChunkWalk {
         this.#context.onBatchTime(header.maxTimestampNumber(bytes, at))
         const records = header.recordsCount(bytes, at)
         if (verdict === 'raw' && (output.ahead === 0 || output.ahead >= records)) {
-          const runs = [{ input: 0, offset: header.baseOffset(bytes, at), count: records }]
-          if (output.ahead > 0) output.pass(runs)
-          else {
-            lease.retain()
-            const full = output.send({ buffer: bytes, start: at, end, records, runs, release: lease.release })
+          if (output.ahead > 0) {
+            output.pass([{ input: 0, offset: header.baseOffset(bytes, at), count: records }])
+          } else if (!this.#joined?.add(bytes, at)) {
+            const full = this.#sendJoined()
             if (full) await full
+            if (!this.#joined?.add(bytes, at)) {
+              const runs = [{ input: 0, offset: header.baseOffset(bytes, at), count: records }]
+              lease.retain()
+              const full = output.send({
+                buffer: bytes,
+                start: at,
+                end,
+                records,
+                runs,
+                release: lease.release,
+              })
+              if (full) await full
+            }
           }
         } else {
+          const full = this.#sendJoined()
+          if (full) await full
           await this.#recode(bytes, at, from, to, verdict)
         }
       }
       at = end
     }
+    const full = this.#sendJoined()
+    if (full) await full
+  }
+
+  #sendJoined(): Promise<void> | undefined {
+    const batch = this.#joined?.take()
+    return batch && this.#output.send(batch)
   }
 
   async #recode(bytes: Buffer, at: number, from: number, to: number, verdict: Verdict): Promise<void> {

@@ -178,9 +178,15 @@ function boundedFactor(factor: number | undefined, brokers: number): number | un
   return factor === undefined || factor < 1 ? undefined : Math.min(factor, Math.max(1, brokers))
 }
 
+/** Largest batch that an existing topic takes: within a message's limit, and within a segment. */
 function messageBytes(existing: TargetTopicFacts): number {
-  const value = Number(existing.configs.find((config) => config.name === 'max.message.bytes')?.value)
-  return Number.isFinite(value) && value > 0 ? value : DEFAULT_MESSAGE_BYTES
+  const [message = DEFAULT_MESSAGE_BYTES, segment = DEFAULT_MESSAGE_BYTES] = (
+    ['max.message.bytes', 'segment.bytes'] as const
+  ).map((name) => {
+    const value = Number(existing.configs.find((config) => config.name === name)?.value)
+    return Number.isFinite(value) && value > 0 ? value : undefined
+  })
+  return Math.min(message, segment)
 }
 
 /** A created topic takes the source's largest batch, unless the job sets a size itself. */

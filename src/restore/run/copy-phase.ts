@@ -1,16 +1,18 @@
 import { TidemarkError } from '../../base/index.ts'
 import { concernsTransaction, Producer } from '../../kafka/index.ts'
 import { copyLanes } from '../copy/copy-lanes.ts'
+import { findLate } from '../copy/late-batches.ts'
 import { type ReadBack, readBack } from '../copy/read-back.ts'
 import { TransactionPump } from '../copy/transaction-pump.ts'
 import { scanTransactions, type TransactionScan } from '../copy/transaction-scan.ts'
 import type { LaneState } from '../state/lane-state.ts'
 import { writeRecord } from '../state/restore-record.ts'
-import { isOpen, openTopics } from '../topics/open-topics.ts'
+import { isOpen } from '../topics/open-topics.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { jobHash } from './find-restore.ts'
 import { openLanes } from './open-lanes.ts'
-import type { Phase } from './phase.ts'
+import { openTargets } from './open-targets.ts'
+import type { Failures, Phase } from './phase.ts'
 
 /** How much an epoch grows from one run to the next: late batches of the last run never have the epoch of this one. */
 const EPOCH_STRIDE = 2
@@ -46,7 +48,7 @@ export class CopyPhase {
         .filter(isOpen)
         .map(({ target }) => target),
     )
-    const failed = await this.#open()
+    const failed = await openTargets(this.#phase)
     const lanes = openLanes(this.#phase)
     state.update({ stage: 'opened' })
     const transactions =
@@ -123,7 +125,13 @@ export class CopyPhase {
             signal: this.#phase.signal,
           })
     for (const [topic, error] of back.failed) failed.set(topic, error)
-    if (!transactional) this.#raiseEpochs(begun, back.found)
+    if (!transactional) {
+      // What could not be read back is not gone on with, and has no new epoch.
+      this.#raiseEpochs(
+        begun.filter(({ lane }) => !failed.has(lane.target)),
+        back.found,
+      )
+    }
     await state.save()
     progress.phase('copy', {
       bytes: this.#phase.made.plan.bytes,
@@ -134,7 +142,7 @@ export class CopyPhase {
       identity,
       ...(transactional && { transactional }),
       settleMs: job.settleMs,
-      memory: Math.max(4 << 20, Math.floor(job.memory * 0.4)),
+      memory: Math.max(4 << 20, Math.floor(job.memory * 0.2)),
     })
     const pump = transactional && new TransactionPump(producer, clock)
     const cut = setTimeoutOnAbort(this.#phase.signal, SETTLING_TIME, () => void producer.close())
@@ -158,6 +166,7 @@ export class CopyPhase {
       await pump?.end().catch(() => {})
       if (pump?.broken.aborted) return asTidemark(pump.broken.reason)
       for (const [topic, error] of failures) failed.set(topic, error)
+      await this.#lookOnceMore(failed)
     } finally {
       cut[Symbol.dispose]()
       await producer.close()
@@ -166,38 +175,24 @@ export class CopyPhase {
     return undefined
   }
 
-  /** Creates or relaxes topics; answers with those that could not be. Ids and log ends go into the state. */
-  async #open(): Promise<Map<string, TidemarkError>> {
-    const { cluster } = this.#phase.environment
-    const state = this.#phase.state
-    const { infos, failed } = await openTopics(cluster, this.#phase.made.plan, state.topics(), {
-      facts: this.#phase.made.facts,
-      signal: this.#phase.signal,
-    })
-    const failures = new Map(failed.map(({ topic, error }) => [topic, error]))
-    const opening = state.topics().filter((entry) => !isOpen(entry) && !failures.has(entry.target))
-    const partitions = opening.flatMap(({ target }) =>
-      (infos.get(target)?.partitions ?? []).map(({ partition }) => ({ topic: target, partition })),
+  /** Looks for batches that have arrived too late where all seems to be done; topics that have any are added to `failed`. */
+  async #lookOnceMore(failed: Failures): Promise<void> {
+    const { environment, state, signal } = this.#phase
+    if (signal.aborted || environment.job.delivery === 'transactions') return
+    // Where an earlier run has put the final settings in force it has looked; since then records may be gone.
+    const lanes = [...state.lanes.values()].filter(
+      ({ done, lane }) => done && !failed.has(lane.target) && state.topic(lane.target)?.settled === false,
     )
-    const asked = partitions.map((place) => ({ ...place, at: 'latest' as const }))
-    const ends = Map.groupBy(
-      await cluster.listOffsets(asked, { signal: this.#phase.signal }),
-      ({ topic }) => topic,
-    )
-    for (const { target } of opening) {
-      const byPartition = [...(ends.get(target) ?? [])].sort((a, b) => a.partition - b.partition)
-      state.updateTopic(target, {
-        id: infos.get(target)?.id,
-        ends: byPartition.map(({ offset }) => offset ?? 0n),
-      })
-    }
-    return failures
+    const exclusive = (target: string) => state.topic(target)?.exclusive ?? false
+    const late = await findLate({ cluster: environment.cluster, lanes, exclusive, signal })
+    for (const [topic, error] of late) failed.set(topic, error)
   }
 
   /** A run that goes on sends under higher epochs than any before it. */
   #raiseEpochs(lanes: readonly LaneState[], found: ReadBack['found']): void {
     for (const lane of lanes) {
-      const highest = (found.get(lane.lane.key) ?? []).flat().map((batch) => batch.epoch)
+      const own = found.get(lane.lane.key) ?? []
+      const highest = own.flat().map((batch) => batch.epoch)
       const epoch = Math.max(...highest, ...lane.landed.map((landed) => landed.epoch)) + EPOCH_STRIDE
       if (epoch > LAST_EPOCH) {
         throw new TidemarkError(
@@ -208,7 +203,7 @@ export class CopyPhase {
           },
         )
       }
-      lane.raiseEpoch(epoch)
+      lane.raiseEpoch(epoch, own)
     }
   }
 

@@ -93,7 +93,10 @@ async function runPhases(phase: Phase, lock: Lock, started: number): Promise<Run
   try {
     // From the start, so that nothing that is saved on the way forgets what the journal knew.
     openLanes(phase)
-    if (!alreadyDone) {
+    // What no run can bring is told by each of them.
+    if (alreadyDone)
+      notices.push(...(made.groups?.notices ?? []).filter(({ code }) => code === 'capture-failed'))
+    else {
       const { stage } = state.header
       if (stage === 'prepared' || stage === 'opened') await new CopyPhase(phase).run()
       if (made.groups && wantsPositions) positions = await setPositions(phase, made.groups, groupsAsked)

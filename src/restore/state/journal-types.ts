@@ -3,6 +3,7 @@ import type { ProducerIdentity } from '../../kafka/index.ts'
 import type { RestoreNotice } from '../job.ts'
 import type { JobShape } from '../plan/plan-hash.ts'
 import type { TargetFacts } from '../plan/plan-types.ts'
+import type { Seam } from './seams.ts'
 
 /** How far a restore came; each stage is durable before what follows it begins. See `docs/restore.md`. */
 export type Stage = 'prepared' | 'opened' | 'copied' | 'positioned' | 'done'
@@ -47,14 +48,19 @@ export interface LandedState {
   /** Whose batches they are, and the highest epoch used. */
   readonly producerId: bigint
   readonly epoch: number
+  /** Where the epoch was raised, in order. */
+  readonly seams: readonly Seam[]
 }
+
+/** The same as the journal holds it: programs before seams wrote none. */
+export type StoredLanded = Omit<LandedState, 'seams'> & Partial<Pick<LandedState, 'seams'>>
 
 /** One lane in the journal: those that were begun. */
 export interface JournalLane {
   readonly key: string
   readonly done: boolean
   readonly cursor: LaneCursor
-  readonly landed: readonly LandedState[]
+  readonly landed: readonly StoredLanded[]
   /** Bytes sent of each input's records. */
   readonly bytes: readonly number[]
   /** Smallest of the batches' largest times, ms; undefined = none. Tells what retention would delete. */

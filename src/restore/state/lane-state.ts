@@ -1,8 +1,9 @@
 import { invariant } from '../../base/index.ts'
-import type { ProducerIdentity } from '../../kafka/index.ts'
+import type { LandedBatch, ProducerIdentity } from '../../kafka/index.ts'
 import { decodePartitionMap, encodePartitionMap, MapBuilder, type PartitionMap } from '../../offsets/index.ts'
 import type { Lane } from '../plan/plan-types.ts'
 import type { JournalLane, LandedState, LaneCursor } from './journal-types.ts'
+import { withSeam } from './seams.ts'
 
 /** What tells a lane's state what is happening while the lane runs. */
 interface Running {
@@ -50,8 +51,11 @@ export class LaneState {
       turn: 0n,
     }
     this.#landed =
-      known?.landed ??
-      lane.outputs.map((_, i) => ({ records: 0n, next: options.copyStarts[i] ?? 0n, ...options.producer }))
+      known?.landed.map((landed) => ({ ...landed, seams: landed.seams ?? [] })) ??
+      lane.outputs.map((_, i) => {
+        const next = options.copyStarts[i] ?? 0n
+        return { records: 0n, next, ...options.producer, seams: [] }
+      })
     for (const { input, output, blob } of known?.maps ?? []) {
       const bytes = options.journal?.blobs[blob]
       invariant(bytes !== undefined, 'the journal names a map that it does not hold')
@@ -125,9 +129,18 @@ export class LaneState {
     )
   }
 
-  /** The epoch that the next run of the lane sends with. */
-  raiseEpoch(epoch: number): void {
-    this.#landed = this.#landed.map((landed) => ({ ...landed, epoch }))
+  /** The epoch that this run of the lane sends with, behind what was `found` of earlier ones, by place of the output. */
+  raiseEpoch(epoch: number, found: readonly (readonly LandedBatch[])[]): void {
+    this.#landed = this.#landed.map((landed, i) => {
+      const batches = found[i] ?? []
+      const last = batches.at(-1)
+      const seam = {
+        epoch,
+        from: last ? last.lastOffset + 1n : landed.next,
+        records: landed.records + batches.reduce((sum, { records }) => sum + BigInt(records), 0n),
+      }
+      return { ...landed, epoch, seams: withSeam(landed.seams, seam, landed.next) }
+    })
   }
 
   begin(running: Running): void {

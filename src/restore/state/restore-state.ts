@@ -15,6 +15,8 @@ export class RestoreState {
   readonly #clock: Clock
   readonly #topics: Map<string, JournalTopic>
   readonly #byTarget = new Map<string, LaneState[]>()
+  #saving: Promise<void> = Promise.resolve()
+  #nextSave: Promise<void> | undefined
 
   constructor(header: Omit<JournalHeader, 'lanes' | 'updated'>, writer: JournalWriter, clock: Clock) {
     this.header = header
@@ -57,8 +59,17 @@ export class RestoreState {
     return this.topic(target)?.failure === undefined && this.lanesOf(target).every((lane) => lane.done)
   }
 
-  /** Makes what is known now durable. */
-  async save(): Promise<void> {
+  /** Makes what is known now durable. All who ask while a save is under way share the one that follows it. */
+  save(): Promise<void> {
+    this.#nextSave ??= this.#saving.then(() => {
+      this.#nextSave = undefined
+      return this.#save()
+    })
+    this.#saving = this.#nextSave.catch(() => {})
+    return this.#nextSave
+  }
+
+  async #save(): Promise<void> {
     const blobs: Buffer[] = []
     const lanes = [...this.lanes.values()].map((lane) => lane.snapshot(blobs))
     const topics = this.topics()

@@ -4,6 +4,7 @@ import type { PlannedTopic, RestorePlan, TargetFacts } from '../plan/plan-types.
 import type { JournalTopic } from '../state/journal-types.ts'
 import { copyConfigs, effective, hurtfulConfigs } from './copy-configs.ts'
 import { createTopics, type FailedTopic, failedTopic } from './create-topics.ts'
+import { awaitRelaxed } from './relaxed-leaders.ts'
 
 /** What the journal says of the topics before anything is touched: which to create, and how the existing ones are set. */
 export function preparedTopics(plan: RestorePlan, facts: TargetFacts): JournalTopic[] {
@@ -65,6 +66,7 @@ export async function openTopics(
     older.map((entry) => entry.target),
     { signal },
   )
+  const relaxed: TopicInfo[] = []
   for (const entry of older) {
     const info = there.get(entry.target)
     const planned = wanted.get(entry.target)
@@ -72,11 +74,14 @@ export async function openTopics(
     checkSame(entry, info, planned)
     try {
       await relax(cluster, entry.target, configs.get(entry.target) ?? [])
+      if (Object.keys(entry.before).length > 0) relaxed.push(info)
       if (planned.purge && !isOpen(entry)) await purge(cluster, info, signal)
     } catch (error) {
       failed.push(failedTopic(entry.target, error))
     }
   }
+  const open = relaxed.filter(({ name }) => failed.every(({ topic }) => topic !== name))
+  failed.push(...(await awaitRelaxed(cluster, open, signal)))
   return { infos: there, failed }
 }
 
