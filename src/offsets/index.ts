@@ -5,7 +5,8 @@
  *     map = builder.seal({ sourceEnd, copyStart })     once a partition is copied
  *     target = translate(map, position, log)           pure; skips no record, says why where it is not exact
  *     plan = planFromBackup(capture, selected groups, maps, …)    pure; what would be changed, and why
- *     report = await applyPlan(plan, cluster, …)       checks → snapshot → commits → everything read back
+ *     report = await applyPlan(plan, cluster, …)       checks → snapshot → commits → everything read back; one group or thousands
+ *     waited = await waitForIdle(groups, cluster, …)   until their consumers have left; then the plan is made again
  *     plan = planFromSnapshot(snapshot, …)             the way back: what was there before, and nothing else
  *
  *     { maps, notices } = await scanHeaders(cluster, { topics, sourceCluster, … })   a map out of the headers of live topics

@@ -77,6 +77,7 @@ export async function applyPlan(
   const findings: Findings = {
     committed,
     refused,
+    seen: checked.positions,
     readBack: await readSettled(setting, committed, cluster, { clock, signal, lateMs }),
     retentionMinutes: setting.length === 0 ? undefined : await retentionMinutes(cluster),
   }

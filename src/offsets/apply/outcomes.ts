@@ -1,6 +1,8 @@
 import { invariant, type TidemarkError } from '../../base/index.ts'
+import type { GroupPositions } from '../../kafka/index.ts'
 import type { PlanEntry } from '../plan/plan.ts'
 import { place } from '../plan/planner.ts'
+import { offsetsOf } from './active-groups.ts'
 import type { EntryOutcome, GroupOutcome } from './apply-report.ts'
 import type { GroupCommitted } from './commit-groups.ts'
 import type { ReadBack } from './read-back.ts'
@@ -9,6 +11,8 @@ import type { ReadBack } from './read-back.ts'
 export interface Findings {
   readonly committed: ReadonlyMap<string, GroupCommitted>
   readonly refused: ReadonlyMap<string, TidemarkError>
+  /** Positions of the groups as the checks saw them. */
+  readonly seen: ReadonlyMap<string, GroupPositions>
   readonly readBack: ReadBack
   readonly retentionMinutes: number | undefined
 }
@@ -17,16 +21,18 @@ export interface Findings {
 export function outcomeOfGroup(
   group: string,
   entries: readonly PlanEntry[],
-  { committed, refused, readBack, retentionMinutes }: Findings,
+  { committed, refused, seen, readBack, retentionMinutes }: Findings,
 ): GroupOutcome {
   const commit = committed.get(group)
+  const checked = seen.get(group)
+  const offsets = checked && offsetsOf(checked.positions)
   const results = entries.map((entry): EntryOutcome => {
-    if (entry.action === 'KEEP') return { entry, outcome: 'kept', now: entry.current?.offset }
-    if (entry.action === 'SKIP') return { entry, outcome: 'skipped', now: entry.current?.offset }
-    if (commit === undefined) {
-      // Of a group with a refused entry, the others are left alone too: it moves as a whole or not at all.
-      return { entry, outcome: 'refused', now: entry.current?.offset, error: refusalOf(group, refused) }
-    }
+    const { topic, partition, current, action } = entry
+    const now = offsets ? offsets.get(place(topic, partition)) : current?.offset
+    if (action === 'KEEP') return { entry, outcome: 'kept', now }
+    if (action === 'SKIP') return { entry, outcome: 'skipped', now }
+    // Of a group with a refused entry, the others are left alone too: it moves as a whole or not at all.
+    if (commit === undefined) return { entry, outcome: 'refused', now, error: refusalOf(group, refused) }
     return outcomeOfEntry(entry, commit, readBack)
   })
   // Start offsets of share groups do not expire.
