@@ -16,8 +16,12 @@
  *     wanted = translateGroups(…) | wantedAsGiven(…) | wantedAtTime(…) | wantedAtEdge(…) | wantedAtOffset(…) | wantedShifted(…)
  *     plan = makePlan({ wanted, current, logs, … })    every strategy and every source of positions ends here
  *
- * Maps, translation, strategies, plans and scripts are pure; only `apply/`, `file/`, `given/`, `scan/` and `snapshot/` talk to a cluster
- * or to a store.
+ *     seen = await inspectGroups(cluster, …)           state, members, positions, lag and range of groups of every type
+ *     plan = planCopy(…) | planDeletion(…) | planFromRows(…)      what `groups` changes; then as above
+ *     held = await holdGroups(cluster, …)              positions of groups without members are kept from expiring
+ *
+ * Maps, translation, strategies, plans and scripts are pure; only `apply/`, `file/`, `given/`, `groups/`, `scan/` and `snapshot/` talk to
+ * a cluster or to a store. The positions of a share group are its start offsets: plans and files mark them (`share-mark.ts`).
  *
  * It does not promise: that a group which starts between the checks and the commit is noticed before the
  * read-back; that consumers which use `assign()` and never commit are noticed at all; of share groups, what was

@@ -68,12 +68,14 @@ function snapshotPositions(chain: readonly [Snapshot, ...Snapshot[]]): GivenPosi
 
 function offsetsPositions(file: OffsetsFile): GivenPositions {
   const groups = new Map<string, GivenPosition[]>()
+  const types = new Map(file.groups.map(({ group, type }) => [group, type]))
   for (const [{ group }, topic, { partition, offset, metadata, timestamp }] of positionsOf(file)) {
     const positions = groups.get(group) ?? []
     groups.set(group, positions)
     positions.push({ topic, partition, offset, metadata, timestamp })
   }
-  return { taken: file.taken, groups: groupList(groups), failed: [] }
+  const typed = groupList(groups).map((one) => ({ ...one, type: types.get(one.group) }))
+  return { taken: file.taken, groups: typed, failed: [] }
 }
 
 function csvPositions(

@@ -97,7 +97,7 @@ function withoutPositions({ group, type }: GivenGroup): PlanNotice {
     ? {
         code: 'share-group',
         group,
-        message: `Share group '${group}' had no start offsets when it was captured`,
+        message: `Share group '${group}' has no start offsets`,
       }
     : {
         code: 'no-positions',
