@@ -140,6 +140,35 @@ test('a position is one of the source until a mark, a snapshot or its topic says
   assert.deepEqual(sourceOf([group(12n)], elsewhere), [[12], []])
 })
 
+test('what stands in a topic that was translated is of the target, but for what was left as it was', async () => {
+  const [first = assert.fail()] = snapshot.groups
+  const left = { topic: 'orders', partition: 1, offset: 91n, leaderEpoch: -1, metadata: '' }
+  const both = { ...snapshot, groups: [{ ...first, positions: [...first.positions, left] }] }
+  const past = await pastSettings([await folderOf(both)], 'c')
+  const at = (partition: number, offset: bigint, topic = 'orders') => ({
+    topic,
+    partition,
+    offset,
+    metadata: '',
+  })
+  const positions = [at(0, 15n), at(1, 91n), at(2, 4n), at(0, 8n, 'other')]
+  const { source, kept } = translateOnce([{ group: 'g', positions }], { past, renamed: () => false })
+  // Partition 1 was not copied then; partition 2 has come since; the other topic has never been translated.
+  assert.deepEqual(
+    source.flatMap(({ positions }) => positions),
+    [at(1, 91n), at(0, 8n, 'other')],
+  )
+  assert.deepEqual(
+    kept.map(({ partition, reason }) => [partition, /moved on|other positions/.exec(reason)?.[0]]),
+    [
+      [0, 'moved on'],
+      [2, 'other positions'],
+    ],
+  )
+  const moved = translateOnce([{ group: 'g', positions: [at(1, 95n)] }], { past, renamed: () => false })
+  assert.match(moved.kept[0]?.reason ?? '', /moved on from 91 since/)
+})
+
 test('of several snapshots the newest speaks first, and one that was taken back lets the one before it speak', async () => {
   const [first = assert.fail()] = snapshot.groups
   const later: Snapshot = {

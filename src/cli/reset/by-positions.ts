@@ -76,7 +76,7 @@ async function translated(
     ...facts,
   })
   return {
-    wanted: [...wanted.filter((one) => !collides(one, staying)), ...staying],
+    wanted: besides(wanted, staying),
     notices: [...(own ? [takenAsSource] : []), ...chosen.notices, ...notices],
     target,
     map: chosen.name,
@@ -100,12 +100,14 @@ async function once(
   return translateOnce(groups, { past, renamed: names.renamed })
 }
 
-/** Whether a position is to be set where one stays that is of the target already: then that one is right. */
-function collides(one: WantedPosition, staying: readonly WantedPosition[]): boolean {
-  return staying.some(
-    ({ group, topic, partition }) =>
-      group === one.group && topic === one.topic && partition === one.partition,
-  )
+/** What is wanted, but where a position stays that is of the target already: then that one is right. */
+function besides(
+  wanted: readonly WantedPosition[],
+  staying: readonly WantedPosition[],
+): readonly WantedPosition[] {
+  const keyOf = ({ group, topic, partition }: WantedPosition) => JSON.stringify([group, topic, partition])
+  const taken = new Set(staying.map(keyOf))
+  return [...wanted.filter((one) => !taken.has(keyOf(one))), ...staying]
 }
 
 async function targetOf(

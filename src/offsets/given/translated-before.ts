@@ -5,14 +5,15 @@ import { eachSnapshot } from '../snapshot/snapshot-list.ts'
 import type { SnapshotCall, SnapshotFolder } from '../snapshot/snapshot-store.ts'
 import type { GivenGroup, GivenPosition } from './given-positions.ts'
 
-/** A position that a plan has set, or was about to when it was killed. */
+/** What a plan did to a position, or was about to when it was killed. */
 export interface PastSetting {
   readonly snapshotId: string
   /** Ms since the epoch. */
   readonly at: number
   /** The position before; undefined when there was none. */
   readonly before: bigint | undefined
-  readonly after: bigint
+  /** What it was set to; undefined for one that was left as it was, while others of the topic were set. */
+  readonly after: bigint | undefined
 }
 
 /** What snapshots know of positions that were made ones of a cluster: by group, topic and partition, the newest first. */
@@ -36,13 +37,18 @@ export async function pastSettings(
       const { id, created, clusterId: of, groups } = one.found
       if (of !== clusterId) continue
       for (const { group, positions, set = [] } of groups) {
-        const before = new Map(positions.map((at) => [place(at.topic, at.partition), at.offset]))
-        for (const { topic, partition, offset } of set) {
-          const where = place(topic, partition)
+        const topics = new Set(set.map(({ topic }) => topic))
+        const after = new Map(set.map((one) => [place(one.topic, one.partition), one.offset]))
+        const before = new Map(
+          positions
+            .filter(({ topic }) => topics.has(topic))
+            .map((one) => [place(one.topic, one.partition), one.offset]),
+        )
+        for (const where of new Set([...after.keys(), ...before.keys()])) {
           const key = JSON.stringify([group, where])
           const settings = known.get(key) ?? []
           known.set(key, settings)
-          settings.push({ snapshotId: id, at: created, before: before.get(where), after: offset })
+          settings.push({ snapshotId: id, at: created, before: before.get(where), after: after.get(where) })
         }
       }
     }
@@ -74,39 +80,55 @@ export function translateOnce(
 ): { readonly source: readonly GivenGroup[]; readonly kept: readonly WantedPosition[] } {
   const kept: WantedPosition[] = []
   const source = groups.flatMap((group): readonly GivenGroup[] => {
-    const marked = new Set(
-      group.positions.filter(({ metadata }) => isTranslationMark(metadata)).map(({ topic }) => topic),
+    const verdicts = group.positions.map((position) => ({
+      position,
+      ...judge(group.group, position, options),
+    }))
+    const translated = new Set(
+      verdicts.filter(({ isTranslated }) => isTranslated).map(({ position }) => position.topic),
     )
-    const positions = group.positions.filter((position) => {
-      const reason = whyOfTarget(group.group, position, marked, options)
-      if (reason !== undefined) kept.push(staying(group, position, reason))
-      return reason === undefined
+    const positions = verdicts.flatMap(({ position, of, reason }) => {
+      // Positions of a topic are translated together: one that nothing is known of has come, or lost its mark, since.
+      const isLate = of === 'unknown' && translated.has(position.topic)
+      if (of !== 'target' && !isLate) return [position]
+      kept.push(staying(group, position, isLate ? others : reason))
+      return []
     })
     return positions.length === 0 ? [] : [{ ...group, positions }]
   })
   return { source, kept }
 }
 
-/** Undefined for a position of the source. */
-function whyOfTarget(
+const others = 'translated before, as the other positions of the topic say'
+
+interface Verdict {
+  readonly of: 'source' | 'target' | 'unknown'
+  /** It has been translated, or set in some other way that tells whose it is. */
+  readonly isTranslated: boolean
+  readonly reason: string
+}
+
+function judge(
   group: string,
   { topic, partition, offset, metadata }: GivenPosition,
-  marked: ReadonlySet<string>,
   { past, renamed }: OnceOptions,
-): string | undefined {
-  if (isTranslationMark(metadata)) return 'translated before, as its mark says'
+): Verdict {
+  if (isTranslationMark(metadata)) {
+    return { of: 'target', isTranslated: true, reason: 'translated before, as its mark says' }
+  }
   const settings = past.of(group, topic, partition)
   for (const { after, before, at, snapshotId } of settings) {
-    if (offset !== before || after === before) {
-      const moved = after === offset ? '' : `; the group has moved on from ${after} since`
-      return `translated before, on ${new Date(at).toISOString()}, as ${snapshotId} says${moved}`
-    }
+    if (offset === before && after !== before) continue
+    const moved = after === offset ? '' : `; the group has moved on from ${after ?? before} since`
+    const reason = `translated before, on ${new Date(at).toISOString()}, as ${snapshotId} says${moved}`
+    return { of: 'target', isTranslated: true, reason }
   }
-  if (settings.length > 0) return undefined
-  if (renamed(topic)) return 'the topic has this name only here: the position is one of the target'
-  // Positions of a topic are translated together: where others have a mark, a commit of the application took this one's.
-  if (marked.has(topic)) return "translated before, as the marks of the topic's other partitions say"
-  return undefined
+  if (settings.length > 0) return { of: 'source', isTranslated: false, reason: '' }
+  if (renamed(topic)) {
+    const reason = 'the topic has this name only here: the position is one of the target'
+    return { of: 'target', isTranslated: false, reason }
+  }
+  return { of: 'unknown', isTranslated: false, reason: '' }
 }
 
 function staying(
