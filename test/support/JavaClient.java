@@ -75,6 +75,8 @@ public final class JavaClient {
   private static final Map<String, KafkaProducer<byte[], byte[]>> producers = new HashMap<>();
   private static final Map<String, Member> members = new HashMap<>();
   private static final Map<String, Admin> admins = new HashMap<>();
+  /** By bootstrap and isolation: opening one costs as much as reading a small topic. */
+  private static final Map<String, KafkaConsumer<byte[], byte[]>> readers = new HashMap<>();
   private static final PrintStream out = new PrintStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), false, StandardCharsets.UTF_8);
 
   public static void main(String[] args) throws Exception {
@@ -146,21 +148,23 @@ public final class JavaClient {
     return producers.get(words[1]).send(new ProducerRecord<>(words[2], partition, timestamp, bytes(words[5]), bytes(words[6]), headers));
   }
 
-  private static KafkaConsumer<byte[], byte[]> consumer(String bootstrap, String isolation, String group) {
-    Map<String, Object> settings = new LinkedHashMap<>();
-    settings.put("bootstrap.servers", bootstrap);
-    settings.put("isolation.level", isolation);
-    settings.put("enable.auto.commit", "false");
-    settings.put("auto.offset.reset", "none");
-    settings.put("max.partition.fetch.bytes", "16777216");
-    if (group != null) settings.put("group.id", group);
-    return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+  private static KafkaConsumer<byte[], byte[]> reader(String bootstrap, String isolation) {
+    return readers.computeIfAbsent(bootstrap + ' ' + isolation, name -> {
+      Map<String, Object> settings = new LinkedHashMap<>();
+      settings.put("bootstrap.servers", bootstrap);
+      settings.put("isolation.level", isolation);
+      settings.put("enable.auto.commit", "false");
+      settings.put("auto.offset.reset", "none");
+      settings.put("max.partition.fetch.bytes", "16777216");
+      return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    });
   }
 
   private static void read(String[] words) {
     TopicPartition partition = new TopicPartition(words[2], Integer.parseInt(words[3]));
     long most = Long.parseLong(words[5]);
-    try (KafkaConsumer<byte[], byte[]> consumer = consumer(words[1], words[6], null)) {
+    KafkaConsumer<byte[], byte[]> consumer = reader(words[1], words[6]);
+    try {
       consumer.assign(List.of(partition));
       long start = consumer.beginningOffsets(List.of(partition)).get(partition);
       consumer.seek(partition, Math.max(start, Long.parseLong(words[4])));
@@ -171,7 +175,12 @@ public final class JavaClient {
           if (printed++ < most) print(record);
         }
       }
+    } catch (RuntimeException error) {
+      // Whatever it remembers of the topic is not to be trusted.
+      readers.remove(words[1] + ' ' + words[6]).close(Duration.ZERO);
+      throw error;
     }
+    consumer.unsubscribe();
   }
 
   private static void print(ConsumerRecord<byte[], byte[]> record) {
@@ -183,11 +192,10 @@ public final class JavaClient {
     out.println(line);
   }
 
-  private static void commitOffset(String[] words) {
-    try (KafkaConsumer<byte[], byte[]> consumer = consumer(words[1], "read_committed", words[2])) {
-      consumer.commitSync(Map.of(new TopicPartition(words[3], Integer.parseInt(words[4])),
-          new OffsetAndMetadata(Long.parseLong(words[5]), Optional.empty(), words[6])));
-    }
+  private static void commitOffset(String[] words) throws Exception {
+    Admin admin = admins.computeIfAbsent(words[1], JavaClient::admin);
+    admin.alterConsumerGroupOffsets(words[2], Map.of(new TopicPartition(words[3], Integer.parseInt(words[4])),
+        new OffsetAndMetadata(Long.parseLong(words[5]), Optional.empty(), words[6]))).all().get();
   }
 
   private static void fill(String[] words) throws Exception {
