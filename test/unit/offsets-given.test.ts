@@ -165,6 +165,12 @@ test('what stands in a topic that was translated is of the target, but for what 
       [2, 'other positions'],
     ],
   )
+  const renamed = translateOnce([{ group: 'g', positions: [at(1, 91n)] }], { past, renamed: () => true })
+  assert.deepEqual(
+    [renamed.source.length, renamed.kept.length],
+    [0, 1],
+    'left as it was, as one of the target',
+  )
   const moved = translateOnce([{ group: 'g', positions: [at(1, 95n)] }], { past, renamed: () => false })
   assert.match(moved.kept[0]?.reason ?? '', /moved on from 91 since/)
 })

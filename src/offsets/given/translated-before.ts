@@ -123,12 +123,12 @@ function judge(
     const reason = `translated before, on ${new Date(at).toISOString()}, as ${snapshotId} says${moved}`
     return { of: 'target', isTranslated: true, reason }
   }
-  if (settings.length > 0) return { of: 'source', isTranslated: false, reason: '' }
+  // Whatever was done to it: no position of the source is in a topic of this name.
   if (renamed(topic)) {
     const reason = 'the topic has this name only here: the position is one of the target'
     return { of: 'target', isTranslated: false, reason }
   }
-  return { of: 'unknown', isTranslated: false, reason: '' }
+  return { of: settings.length > 0 ? 'source' : 'unknown', isTranslated: false, reason: '' }
 }
 
 function staying(
