@@ -58,6 +58,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/offset-reset.ts'),
   },
   {
+    name: 'offset-reset-bulk',
+    summary: 'Set the positions of many groups at once',
+    load: () => import('./commands/offset-reset-bulk.ts'),
+  },
+  {
     name: 'offset-rollback',
     summary: 'Save the positions of groups, and put them back',
     load: () => import('./commands/offset-rollback.ts'),
@@ -86,6 +91,11 @@ export const commands: readonly CommandEntry[] = [
     name: 'mirror-positions',
     summary: 'Read the positions of groups from the topics of MirrorMaker 2',
     load: () => import('./commands/mirror-positions.ts'),
+  },
+  {
+    name: 'groups',
+    summary: 'See groups of every type, copy, rename, export, import and hold their positions',
+    load: () => import('./commands/groups.ts'),
   },
   {
     name: 'config',

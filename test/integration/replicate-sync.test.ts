@@ -185,8 +185,9 @@ test('two programs from one file: records, map, groups, metrics, readiness, and 
 
   for (const cli of [replicate, sync]) {
     cli.process.kill('SIGTERM')
-    const { status, stdout } = await cli.ended
-    assert.equal(status, 130)
+    const { status, stdout, stderr } = await cli.ended
+    assert.equal(status, 130, stderr)
+    assert.notEqual(stdout, '', stderr)
     assert.equal((JSON.parse(stdout) as { interrupted: boolean }).interrupted, true)
   }
 })

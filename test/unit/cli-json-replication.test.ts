@@ -93,14 +93,15 @@ const back: FailBackReport = {
   ...{ group: 'g', sourceClusterId: 's', targetClusterId: 't', resumed: true },
   proofs: [{ ...place, proof: { result: 'same', detail: '7 = 9' } }],
   applied: {
-    ...{ clusterId: 's', planHash: 'h', snapshotId: undefined, retentionMinutes: 10_080 },
+    ...{ clusterId: 's', planHash: 'h', snapshotId: undefined, retentionMinutes: 10_080, commits: undefined },
     counts: { set: 1, deleted: 0, kept: 0, skipped: 0, failed: 0, refused: 0 },
     groups: [
       {
-        ...{ group: 'g', outcome: 'done', commitMs: 3, expires: 0 },
+        ...{ group: 'g', outcome: 'done', commitMs: 3, retries: 0, expires: 0 },
         entries: [
           {
             outcome: 'set',
+            now: 7n,
             entry: {
               ...{ group: 'g', ...place, current: undefined, target: 7n, metadata: '', action: 'SET' },
               ...{ kind: 'exact', reason: '', reread: 0, from: [] },
@@ -113,7 +114,7 @@ const back: FailBackReport = {
 }
 
 test('docs/cli.md lists the fields of failback', () => {
-  holds('failback', [failBackObject(back)])
+  holds('failback', [failBackObject(back)], ['applied'])
   assert.match(failBackText(back), /t\/0: next record same: 7 = 9/)
   assert.equal(failBackStatus(back), 0)
   assert.equal(failBackStatus({ ...back, resumed: false }), 3)

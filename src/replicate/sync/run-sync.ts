@@ -118,7 +118,7 @@ class SyncLoop {
   }
 
   async #attempt(started: number): Promise<boolean> {
-    const { telemetry, clock, signal, onRound, onTrouble } = this.#context
+    const { telemetry, clock, onRound, onTrouble } = this.#context
     try {
       const report = await this.#round()
       this.#rounds++
@@ -128,7 +128,6 @@ class SyncLoop {
       return true
     } catch (error) {
       if (!isTidemarkError(error) || !mayPass(error)) throw error
-      signal.throwIfAborted()
       telemetry.log('error', `The round failed: ${error.message}`, { code: error.code })
       onTrouble?.(error)
       return false
@@ -137,7 +136,7 @@ class SyncLoop {
 
   async #round(): Promise<RoundReport> {
     const { source, target, memory, writer, ages, checkpoints } = this.#parts
-    const { telemetry, clock, signal } = this.#context
+    const { telemetry, clock } = this.#context
     const before = memory.read
     const { found, failure } = await this.#readSource()
     const report = await syncRound(found, {
@@ -149,7 +148,8 @@ class SyncLoop {
       ages,
       clock,
       telemetry,
-      signal,
+      // A round that has begun is finished.
+      signal: undefined,
     })
     telemetry.count('mapping_records_read', memory.read.records - before.records)
     telemetry.count('mapping_bytes_read', memory.read.bytes - before.bytes)
