@@ -120,10 +120,13 @@ class SyncLoop {
   async #attempt(started: number): Promise<boolean> {
     const { telemetry, clock, onRound, onTrouble } = this.#context
     try {
-      const report = await this.#round()
-      this.#rounds++
+      const { report, failure } = await this.#round()
       this.#last = report
       this.#committed += this.#parts.teller.tell(report, (clock.monotonic() - started) / 1000)
+      // What was known of the source has been kept alive on the target; that the source is silent is still a failure.
+      if (failure !== undefined) throw failure
+      this.#rounds++
+      telemetry.count('sync_rounds', 1)
       onRound?.(report)
       return true
     } catch (error) {
@@ -134,7 +137,7 @@ class SyncLoop {
     }
   }
 
-  async #round(): Promise<RoundReport> {
+  async #round(): Promise<{ readonly report: RoundReport; readonly failure: TidemarkError | undefined }> {
     const { source, target, memory, writer, ages, checkpoints } = this.#parts
     const { telemetry, clock } = this.#context
     const before = memory.read
@@ -155,9 +158,7 @@ class SyncLoop {
     telemetry.count('mapping_bytes_read', memory.read.bytes - before.bytes)
     await checkpoints?.write(report.outcomes)
     this.#trim()
-    // What was known of the source has been kept alive on the target; that the source is silent is still a failure.
-    if (failure !== undefined) throw failure
-    return report
+    return { report, failure }
   }
 
   /** A source that does not answer: its groups as they were last, so that their commits do not expire on the target. */

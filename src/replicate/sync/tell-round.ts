@@ -22,7 +22,6 @@ export class RoundTeller {
     const telemetry = this.#telemetry
     const states = Map.groupBy(report.outcomes, stateOf)
     const groups = Map.groupBy(report.outcomes, ({ group }) => group)
-    telemetry.count('sync_rounds', 1)
     telemetry.gauge('sync_round_seconds', seconds)
     telemetry.gauge('mappings', report.mappings)
     telemetry.gauge('groups_seen', groups.size)
