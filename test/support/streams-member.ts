@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Cluster } from '../../src/kafka/index.ts'
 import { WireReader } from '../../src/kafka/wire-reader.ts'
 import { WireWriter } from '../../src/kafka/wire-writer.ts'
@@ -36,6 +37,9 @@ function heartbeat(group: string, member: string, epoch: number, topic: string):
   return writer.int8(0).tags(true).finish()
 }
 
+/** COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR. */
+const coordinatorComing = new Set([14, 15, 16])
+
 /** A member of a streams group (KIP-1071) on a cluster of one broker, as a Kafka Streams application would be. Leaves when disposed. */
 export async function joinStreams(cluster: Cluster, group: string, topic: string): Promise<AsyncDisposable> {
   const connection = await cluster.connect(1)
@@ -46,9 +50,15 @@ export async function joinStreams(cluster: Cluster, group: string, topic: string
     const reader = new WireReader(frame, 5)
     reader.int32()
     const code = reader.int16()
+    if (coordinatorComing.has(code)) return false
     if (code !== 0) throw new Error(`StreamsGroupHeartbeat was answered with ${code}: ${reader.string(true)}`)
+    return true
   }
-  await beat(0)
+  // Asking for the coordinator of a group makes the topic in which groups are kept.
+  while (!(await beat(0))) {
+    await cluster.fetchPositions([group])
+    await delay(100)
+  }
   return {
     async [Symbol.asyncDispose]() {
       await beat(-1)
