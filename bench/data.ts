@@ -42,6 +42,15 @@ export async function benchCluster(): Promise<TestCluster> {
   })
 }
 
+/** A broker for measures of groups: the offsets topic in as many partitions as by default. */
+export async function groupsCluster(): Promise<TestCluster> {
+  return await startCluster({
+    heap: '1g',
+    tuning: 'production',
+    properties: { 'offsets.topic.num.partitions': '50' },
+  })
+}
+
 /** Deletes a topic. */
 export async function deleteTopic(bootstrap: string, topic: string): Promise<void> {
   await kafkaTool('topics', ['--bootstrap-server', bootstrap, '--delete', '--topic', topic])

@@ -24,7 +24,12 @@ const measures: Readonly<Record<string, () => Promise<void>>> = {
   records: async () => (await import('./measures/records.ts')).records(rounds, scale),
   'archive-million': async () =>
     (await import('./measures/archive-million.ts')).archiveMillion(rounds, scale),
+  'header-scan': async () => (await import('./measures/header-scan.ts')).headerScan(rounds, scale),
   'offset-map': async () => (await import('./measures/offset-map.ts')).offsetMap(scale),
+  'bulk-reset': async () => (await import('./measures/bulk-reset.ts')).bulkReset(rounds, scale),
+  'bulk-reset-script': async () => (await import('./measures/bulk-reset.ts')).bulkResetScript(rounds, scale),
+  'group-positions': async () =>
+    (await import('./measures/group-positions.ts')).groupPositions(rounds, scale),
 }
 
 const chosen = positionals.length > 0 ? positionals : Object.keys(measures)

@@ -3,7 +3,11 @@ import { join } from 'node:path'
 import { account, type Run } from './child.ts'
 import { crate } from './rivals.ts'
 
-const ourCommand = [process.execPath, new URL('../bin/kafka-backup.mjs', import.meta.url).pathname]
+/** How our program is started. */
+export const ourCommand: readonly string[] = [
+  process.execPath,
+  new URL('../bin/kafka-backup.mjs', import.meta.url).pathname,
+]
 
 /** What a backup or restore is given; the same YAML serves both sides. */
 export interface JobFile {

@@ -1,9 +1,10 @@
 import type { CapturedGroup, PositionCapture } from '../archive/index.ts'
 import type { Cluster, GroupListing, GroupPositions } from '../kafka/index.ts'
+import { unknownShareGroups } from '../offsets/index.ts'
 
 /**
  * Positions of every group that has any on the chosen topics: every state, every type, all coordinators, with commit
- * metadata. A group that could not be read is named in `failed`, never left out silently.
+ * metadata; of share groups their start offsets. A group that could not be read is named in `failed`, never left out silently.
  */
 export async function captureGroups(
   cluster: Cluster,
@@ -15,6 +16,8 @@ export async function captureGroups(
   const named = new Map(listed.map((group) => [group.group, group]))
   const fetched = await cluster.fetchPositions([...named.keys()], { signal })
   const failed = new Map(fetched.failed.map(({ item, error }) => [item, error.message]))
+  for (const group of await unknownShareGroups(cluster, listed, fetched.done))
+    failed.set(group, noStartOffsets)
   const found = fetched.done
     .map((positions) => withTopics(positions, topics))
     .filter((positions) => positions.positions.length > 0)
@@ -31,6 +34,8 @@ export async function captureGroups(
     failed: [...failed].map(([group, error]) => ({ group, error })),
   }
 }
+
+const noStartOffsets = 'these brokers do not tell the start offsets of share groups'
 
 function withTopics(positions: GroupPositions, topics: ReadonlySet<string>): GroupPositions {
   return {

@@ -3,12 +3,12 @@ import type { FetchedBatches } from '../kafka/index.ts'
 import {
   batchEnd,
   checkCrcs,
-  convertLegacy,
   decodeBatch,
   dropAborted,
   header,
   type Survey,
   survey,
+  upgradeLegacy,
 } from '../records/index.ts'
 
 /** What of a response is to be kept. */
@@ -28,7 +28,7 @@ export interface Sifted {
  */
 export function sift(fetched: FetchedBatches, isolation: 'read_committed' | 'read_uncommitted'): Sifted {
   const place: ErrorDetails = { topic: fetched.topic, partition: fetched.partition }
-  const { buffer, start, end } = holdsLegacy(fetched, place) ? converted(fetched, place) : fetched
+  const { buffer, start, end } = upgradeLegacy(fetched.buffer, fetched.start, fetched.end, place)
   const from = firstWanted(buffer, start, end, fetched.fromOffset, place)
   checkCrcs(buffer, from, end, place)
   const aborted = isolation === 'read_committed' ? fetched.aborted : []
@@ -49,23 +49,6 @@ export function sift(fetched: FetchedBatches, isolation: 'read_committed' | 'rea
     aborted: dropped,
     abortedRecords: cutIsKept ? droppedRecords : droppedRecords - below,
   }
-}
-
-function holdsLegacy(fetched: FetchedBatches, place: ErrorDetails): boolean {
-  for (let at = fetched.start; ; ) {
-    const next = batchEnd(fetched.buffer, at, fetched.end, place)
-    if (next === undefined) return false
-    if (header.magic(fetched.buffer, at) !== 2) return true
-    at = next
-  }
-}
-
-function converted(
-  fetched: FetchedBatches,
-  place: ErrorDetails,
-): { buffer: Buffer; start: number; end: number } {
-  const buffer = convertLegacy(fetched.buffer, fetched.start, fetched.end, place)
-  return { buffer, start: 0, end: buffer.length }
 }
 
 /** A response may begin with a batch that ends before the asked offset. */

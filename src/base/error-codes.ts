@@ -32,8 +32,22 @@ export const errorCodes = {
     meaning: 'A consumer group named by the user does not exist or has no positions',
   },
   GROUP_ACTIVE: { exit: 4, meaning: 'The consumer group has members or its position moves' },
+  GROUP_EXISTS: { exit: 4, meaning: 'The group that is to get positions has some already' },
+  GROUP_TYPE_DIFFERS: {
+    exit: 4,
+    meaning: 'A share group has the name of a group of another type, or the other way round',
+  },
   OFFSET_OUT_OF_RANGE: { exit: 4, meaning: 'A position lies outside the log of the partition' },
   MAP_TOO_LARGE: { exit: 2, meaning: 'The offset map has too many ranges to be listed one by one' },
+  HEADERS_NOT_FOUND: {
+    exit: 2,
+    meaning: 'A topic holds no records whose headers say that they were copied from the source cluster',
+  },
+  SCAN_NEEDS_ALL_PARTITIONS: {
+    exit: 4,
+    meaning: 'Records were copied into other partitions than they came from, and not all were to be scanned',
+  },
+  SCAN_TIMEOUT: { exit: 1, meaning: 'A header scan did not end within the time that it was given' },
   PLAN_STALE: { exit: 4, meaning: 'A position has moved since the plan was made' },
   PLAN_ALTERED: { exit: 4, meaning: 'A plan file was changed after it was made' },
   POSITION_NOT_KEPT: { exit: 3, meaning: 'A position that was committed reads back differently' },

@@ -58,9 +58,19 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/offset-reset.ts'),
   },
   {
+    name: 'offset-reset-bulk',
+    summary: 'Set the positions of many groups at once',
+    load: () => import('./commands/offset-reset-bulk.ts'),
+  },
+  {
     name: 'offset-rollback',
     summary: 'Save the positions of groups, and put them back',
     load: () => import('./commands/offset-rollback.ts'),
+  },
+  {
+    name: 'groups',
+    summary: 'See groups of every type, copy, rename, export, import and hold their positions',
+    load: () => import('./commands/groups.ts'),
   },
   {
     name: 'config',

@@ -11,13 +11,14 @@ import { clusterOptions } from './cluster-options.ts'
 import { type ClusterSection, clusterSchema } from './cluster-schema.ts'
 import { type ExpandSources, processSources } from './expand.ts'
 import { type ConfigNote, ignoredKeys } from './ignored-keys.ts'
+import { type OffsetResetJob, offsetResetJob } from './offset-reset-job.ts'
 import { applyOverrides, type Override, overriding } from './overrides.ts'
 import { type ConfigProblem, Problems, problemsError } from './problems.ts'
 import { restoreJob } from './restore-job.ts'
 import { restoreSchema } from './restore-schema.ts'
 import { rootSchema } from './root-schema.ts'
 import { reportIssues } from './schema-issues.ts'
-import { type OffsetResetSection, offsetResetSchema } from './side-schemas.ts'
+import { offsetResetSchema } from './side-schemas.ts'
 import { storageSchema } from './storage-schema.ts'
 import { storeSpec } from './store-spec.ts'
 import { readYaml } from './yaml-source.ts'
@@ -50,7 +51,7 @@ export interface Config {
   readonly target: ClusterOptions | undefined
   readonly backup: BackupJob | undefined
   readonly restore: RestoreJob | undefined
-  readonly offsetReset: OffsetResetSection
+  readonly offsetReset: OffsetResetJob
   /** File to write the offset map to. */
   readonly offsetReport: string | undefined
   /** Ms that a stopped run may take to settle. */
@@ -167,7 +168,10 @@ function buildConfig(document: ConfigDocument, options: LoadOptions): Config {
             setsPositions: options.setsPositions ?? false,
           })
         : undefined,
-    offsetReset: section('offset_reset', offsetResetSchema, {}) ?? offsetResetSchema.parse({}),
+    offsetReset: offsetResetJob(
+      section('offset_reset', offsetResetSchema, {}) ?? offsetResetSchema.parse({}),
+      problems,
+    ),
     offsetReport: restore?.offset_report,
     shutdownGrace: (options.mode === 'restore' ? restore : backup)?.shutdown_grace_secs ?? 30_000,
     notes,

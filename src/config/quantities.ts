@@ -25,11 +25,12 @@ const durationUnits: Readonly<Record<string, number>> = {
 
 /**
  * A duration in ms: a bare number counts in `bareUnit` ms; otherwise one or more numbers with units, such as `500ms`, `10s`,
- * `1d12h`, `5 minutes`.
+ * `1d12h`, `5 minutes`, or ISO 8601 without months and years: `PT1H`, `P1DT12H`.
  */
 export function parseDuration(input: string | number, bareUnit = 1): number | undefined {
   if (typeof input === 'number') return quantity(input * bareUnit)
   const text = input.trim().toLowerCase()
+  if (text.startsWith('p')) return isoDuration(text)
   if (/^\d+(\.\d+)?$/.test(text)) return quantity(Number(text) * bareUnit)
   if (!/^(\d+(\.\d+)?\s*[a-z]+\s*)+$/.test(text)) return undefined
   let total = 0
@@ -39,6 +40,16 @@ export function parseDuration(input: string | number, bareUnit = 1): number | un
     total += Number(amount) * factor
   }
   return quantity(total)
+}
+
+function isoDuration(text: string): number | undefined {
+  const match =
+    /^p(?=[\dt])(?:(\d+)w)?(?:(\d+)d)?(?:t(?=\d)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:[.,]\d+)?)s)?)?$/.exec(text)
+  if (match === null) return undefined
+  const factors = [604_800_000, 86_400_000, 3_600_000, 60_000, 1_000]
+  return quantity(
+    factors.reduce((sum, factor, i) => sum + factor * Number((match[i + 1] ?? '0').replace(',', '.')), 0),
+  )
 }
 
 const byteUnits: Readonly<Record<string, number>> = {

@@ -35,6 +35,23 @@ export const integer = (min: number, max = Number.MAX_SAFE_INTEGER) =>
     },
   )
 
+/** A part of the whole: above 0, at most 1. */
+export const share = () =>
+  parsed('a number above 0 and at most 1', (input) => {
+    const number = Number(input)
+    return number > 0 && number <= 1 ? number : undefined
+  })
+
+/** A whole number with its sign. */
+export const signed = () =>
+  wideParsed('a whole number such as 10 or -5', (input) =>
+    /^[+-]?\d{1,18}$/.test(String(input).trim()) ? BigInt(String(input).trim().replace('+', '')) : undefined,
+  )
+
+/** One value, or values by the names of what they are for. `what` is expected, in words for both. */
+export const byName = <Value extends z.ZodType>(value: Value, what: string) =>
+  z.union([value, z.record(z.string(), value)], `expected ${what}`)
+
 /** A duration in ms; a bare number counts in `bareUnit` ms. */
 export const duration = (bareUnit = 1) =>
   parsed(

@@ -3,6 +3,7 @@ import { alterTopicConfigs } from './alter-configs.ts'
 import { alterManyTopicConfigs, type TopicChanges } from './alter-many-configs.ts'
 import { brokerConfig } from './broker-configs.ts'
 import type { BrokerConnection } from './broker-connection.ts'
+import { commitGroups } from './bulk-commits.ts'
 import { type ConnectContext, sessionOptions } from './cluster-options.ts'
 import { Coordinators, coordinatorOf } from './coordinators.ts'
 import { deleteGroups } from './delete-groups.ts'
@@ -20,19 +21,24 @@ import {
   type Transactional,
   transactionCoordinator,
 } from './producer-ids.ts'
+import { renewPositions } from './renew-positions.ts'
 import { Session } from './session.ts'
+import { alterShareOffsets, deleteShareOffsets, knowsShareOffsets } from './share-offsets.ts'
 import { createPartitions, createTopics, deleteTopics } from './topic-changes.ts'
 import { readTopicConfigs, topicConfigs } from './topic-configs.ts'
 import type {
   Broker,
   Cluster,
   ClusterOptions,
+  CommitBounds,
+  GroupCommit,
   GroupListing,
   ListedOffset,
   NewTopic,
   OffsetSpec,
   Outcome,
   Position,
+  PositionChange,
   TopicInfo,
   TopicPartition,
 } from './types.ts'
@@ -163,12 +169,33 @@ class ConnectedCluster implements Cluster {
     return fetchPositions(this.#session, this.#coordinators, groups, options.signal)
   }
 
-  commitPositions(group: string, positions: readonly Position[]) {
+  commitPositions(group: string, positions: readonly Position[], { share = false }: PositionChange = {}) {
+    if (share) {
+      const offsetOf = ({ offset }: Position) => offset
+      return alterShareOffsets(this.#session, this.#coordinators, this.#leaders, group, positions, offsetOf)
+    }
     return commitPositions(this.#session, this.#coordinators, this.#leaders, group, positions)
   }
 
-  deletePositions(group: string, partitions: readonly TopicPartition[]) {
+  commitGroups(commits: readonly GroupCommit[], bounds: CommitBounds = {}) {
+    return commitGroups(this.#session, this.#coordinators, this.#leaders, commits, bounds)
+  }
+
+  deletePositions(
+    group: string,
+    partitions: readonly TopicPartition[],
+    { share = false }: PositionChange = {},
+  ) {
+    if (share) return deleteShareOffsets(this.#session, this.#coordinators, this.#leaders, group, partitions)
     return deletePositions(this.#session, this.#coordinators, this.#leaders, group, partitions)
+  }
+
+  renewPositions(group: string, positions: readonly Position[], keepMs: number) {
+    return renewPositions(this.#session, this.#coordinators, group, positions, keepMs)
+  }
+
+  knowsShareOffsets(): Promise<boolean> {
+    return this.#session.retrying(() => knowsShareOffsets(this.#session))
   }
 
   deleteGroups(groups: readonly string[]) {

@@ -82,7 +82,10 @@ export class Fetcher {
     return this.#host.memory.used
   }
 
-  /** Starts fetching a partition; also while running. A partition can be assigned once at a time. */
+  /**
+   * Starts fetching a partition; also while running, and when the sink hears that another one has ended. A partition can be
+   * assigned once at a time.
+   */
   add(assignment: FetchAssignment): void {
     const key = keyOf(assignment)
     invariant(!this.#active.has(key), 'a partition was assigned to a fetcher twice', {
@@ -148,7 +151,10 @@ export class Fetcher {
     partition.ended = true
     this.#laneOf.delete(partition)
     this.#active.delete(keyOf(partition))
-    if (this.#active.size === 0 && this.#started && !this.#lasting) this.#end.resolve()
+    // Its last event is delivered in this same turn, and may be answered with another assignment.
+    queueMicrotask(() => {
+      if (this.#active.size === 0 && this.#started && !this.#lasting) this.#end.resolve()
+    })
   }
 
   #doubt(partition: FetchPartition, doubt: Doubt, error: Error): void {

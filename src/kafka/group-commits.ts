@@ -59,24 +59,44 @@ export async function commitPositions(
     perRequest: Number.POSITIVE_INFINITY,
     route: (open, round) =>
       coordinators.route(open, round, () => group, `commit positions of group ${quoted}`),
-    send: (connection, part) =>
-      halving(part, async (items) => {
-        const request = [...Map.groupBy(items, (item) => item.topic)].map(([name, of]) => ({
-          name,
-          partitions: of.map((position) => ({
-            partitionIndex: position.partition,
-            committedOffset: position.offset,
-            committedLeaderEpoch: position.leaderEpoch,
-            committedMetadata: position.metadata,
-          })),
-        }))
-        const response = await session.request(connection, commitVersions, [group, -1, '', null, request])
-        return answersOf(items, response, (item, code) => {
-          const { topic, partition } = item
-          const doing = `commit the position of group ${quoted} in ${topic}-${partition}`
-          return refusal(leaders, code, doing, 'Read', group, item, connection)
-        })
-      }),
+    send: (connection, part) => sendCommit(session, leaders, connection, group, part),
+  })
+}
+
+/**
+ * One commit of a group, in one request unless the offsets topic does not take it whole. Rejects when it is not known what
+ * became of it.
+ */
+export function sendCommit(
+  session: Session,
+  leaders: Leaders,
+  connection: BrokerConnection,
+  group: string,
+  positions: readonly Position[],
+  timeout?: number,
+): Promise<ItemResult<Position, Position>[]> {
+  const quoted = JSON.stringify(group)
+  return halving(positions, async (items) => {
+    const request = [...Map.groupBy(items, (item) => item.topic)].map(([name, of]) => ({
+      name,
+      partitions: of.map((position) => ({
+        partitionIndex: position.partition,
+        committedOffset: position.offset,
+        committedLeaderEpoch: position.leaderEpoch,
+        committedMetadata: position.metadata,
+      })),
+    }))
+    const response = await session.request(
+      connection,
+      commitVersions,
+      [group, -1, '', null, request],
+      timeout,
+    )
+    return answersOf(items, response, (item, code) => {
+      const { topic, partition } = item
+      const doing = `commit the position of group ${quoted} in ${topic}-${partition}`
+      return refusal(leaders, code, doing, 'Read', group, item, connection)
+    })
   })
 }
 

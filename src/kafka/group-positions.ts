@@ -7,6 +7,7 @@ import { type ItemResult, runBatch } from './item-batch.ts'
 import { errorFromCode } from './protocol-errors.ts'
 import type { Session } from './session.ts'
 import { coordinatorsMoving, SettledCoordinators } from './settled-coordinators.ts'
+import { fetchShareOffsets } from './share-offsets.ts'
 import type { Failure, GroupPositions, Outcome, Position, TopicPartition } from './types.ts'
 
 interface FetchedTopic {
@@ -48,7 +49,7 @@ const stableWait = 10_000
 /**
  * All positions of each group: one request for hundreds of groups where the broker can. Commits that are part of an
  * open transaction are waited for; what is still undecided after ten seconds is given as it was last decided, and
- * named in `unstable`. A group without positions, or that does not exist, has none. An answer given while a coordinator
+ * named in `unstable`. Of share groups it is the start offsets (`type` says so). A group without positions, or that does not exist, has none. An answer given while a coordinator
  * moved, which may lack the newest commits, is asked for again.
  *
  * Brokers leave out topics that the principal may not describe, without a word.
@@ -124,7 +125,7 @@ async function fetchOnce(
   stable: boolean,
   signal: AbortSignal | undefined,
 ): Promise<Outcome<string, GroupPositions>> {
-  return runBatch<string, GroupPositions>(
+  const outcome = await runBatch<string, GroupPositions>(
     session,
     {
       items: groups,
@@ -141,6 +142,31 @@ async function fetchOnce(
     },
     { signal },
   )
+  return await withShareOffsets(session, coordinators, outcome, signal)
+}
+
+/** Groups of which nothing is committed may be share groups: brokers tell their start offsets on another request. */
+async function withShareOffsets(
+  session: Session,
+  coordinators: Coordinators,
+  outcome: Outcome<string, GroupPositions>,
+  signal: AbortSignal | undefined,
+): Promise<Outcome<string, GroupPositions>> {
+  const empty = outcome.done.filter(({ positions, unstable }) => positions.length + unstable.length === 0)
+  if (empty.length === 0) return outcome
+  const names = empty.map(({ group }) => group)
+  const shared = await fetchShareOffsets(session, coordinators, names, signal)
+  const offsets = new Map(shared.done.map(({ group, positions }) => [group, positions]))
+  const failed = new Set(shared.failed.map(({ item }) => item))
+  return {
+    done: outcome.done
+      .filter(({ group }) => !failed.has(group))
+      .map((fetched): GroupPositions => {
+        const positions = offsets.get(fetched.group)
+        return positions === undefined ? fetched : { ...fetched, type: 'share', positions }
+      }),
+    failed: [...outcome.failed, ...shared.failed],
+  }
 }
 
 async function fetchFrom(

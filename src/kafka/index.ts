@@ -9,6 +9,9 @@
  *       send each broker its items, hundreds in a request, in the newest version that it offers
  *       keep what succeeded; keep final errors as values; what failed in passing goes into the next round
  *
+ * Commits of many groups (`commitGroups`) go in rounds as well, but over several connections to each coordinator: a broker
+ * works on one request of a connection at a time, and answers a commit only when it is replicated.
+ *
  * Data plane: batches as Kafka stores them, read into reused memory and written without being decoded. Both sides are
  * arranged by broker, not by partition: a few connections (lanes) to each broker, each with partitions of its own.
  *

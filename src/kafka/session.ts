@@ -16,8 +16,12 @@ export interface Bounds {
   readonly signal?: AbortSignal | undefined
   /** Ms after which it is given up. @default the delivery timeout */
   readonly deadline?: number
+  /** First pause in ms. @default 50 */
+  readonly delay?: number
   /** Longest pause in ms. @default 1000 */
   readonly maxDelay?: number
+  /** Attempts in all, the first included. @default as many as the deadline allows */
+  readonly attempts?: number
 }
 
 interface Throttled {
@@ -51,8 +55,10 @@ export class Session {
   retrying<T>(work: (attempt: number) => Promise<T>, options: Bounds = {}): Promise<T> {
     const signal = options.signal ? AbortSignal.any([this.signal, options.signal]) : this.signal
     const deadline = options.deadline ?? this.options.deliveryTimeout
+    const delay = options.delay ?? pauses.delay
     const maxDelay = options.maxDelay ?? pauses.maxDelay
-    return retry({ ...pauses, maxDelay, deadline }, work, {
+    const attempts = options.attempts ?? pauses.attempts
+    return retry({ attempts, delay, maxDelay, deadline }, work, {
       signal,
       onRetry: (error, attempt, delay) =>
         this.options.telemetry.log('debug', 'a request to the cluster is tried again', {

@@ -92,7 +92,7 @@ export interface GroupDescription extends GroupListing {
   readonly members: readonly GroupMember[]
 }
 
-/** A committed offset: the next record to read. */
+/** A committed offset, or the start offset of a share group: the next record to read. */
 export interface Position extends TopicPartition {
   readonly offset: bigint
   /** −1 = unknown. */
@@ -106,6 +106,41 @@ export interface GroupPositions {
   readonly positions: readonly Position[]
   /** Partitions whose newest commit was still part of an open transaction: the last decided one is given. */
   readonly unstable: readonly TopicPartition[]
+  /** Known only of a share group that has start offsets: then those are its positions. */
+  readonly type?: 'share'
+}
+
+/** Of which type the group is whose positions are changed. */
+export interface PositionChange {
+  /** A share group: its start offsets are set; leader epoch and metadata are not kept. @default false */
+  readonly share?: boolean
+}
+
+/** One group, and all positions that it shall get. */
+export interface GroupCommit extends PositionChange {
+  readonly group: string
+  readonly positions: readonly Position[]
+}
+
+/** What became of the commit of one group. */
+export interface CommittedGroup extends Outcome<Position, Position> {
+  readonly group: string
+  /** Ms from the last request that was answered to its answer; undefined when none was. */
+  readonly ms: number | undefined
+  /** Requests beyond the first. */
+  readonly retries: number
+  /** A request failed in such a way that what is listed as failed may yet be in place: read it back. */
+  readonly uncertain: boolean
+}
+
+export interface CommitBounds {
+  readonly signal?: AbortSignal
+  /** Commits under way at once, over all coordinators; a connection each. @default 32 */
+  readonly concurrency?: number
+  /** How often a position is tried again at most. @default as often as the delivery timeout allows */
+  readonly retries?: number
+  /** Called once for each group, when its outcome is known. */
+  readonly onGroup?: (committed: CommittedGroup) => void
 }
 
 export interface ProducerIdentity {
@@ -210,11 +245,29 @@ export interface Cluster extends AsyncDisposable {
     options?: { readonly signal?: AbortSignal },
   ): Promise<Outcome<string, GroupPositions>>
   /** One commit request with all partitions of the group (generation −1). */
-  commitPositions(group: string, positions: readonly Position[]): Promise<Outcome<Position, Position>>
+  commitPositions(
+    group: string,
+    positions: readonly Position[],
+    change?: PositionChange,
+  ): Promise<Outcome<Position, Position>>
+  /** The same for many groups at once, in the order given. Never rejects: what could not be done is in the outcomes. */
+  commitGroups(commits: readonly GroupCommit[], bounds?: CommitBounds): Promise<readonly CommittedGroup[]>
   deletePositions(
     group: string,
     partitions: readonly TopicPartition[],
+    change?: PositionChange,
   ): Promise<Outcome<TopicPartition, TopicPartition>>
+  /**
+   * Commits positions as they are with a time in ms for which they are to be kept: also those of a group of which the last member
+   * has left long ago.
+   */
+  renewPositions(
+    group: string,
+    positions: readonly Position[],
+    keepMs: number,
+  ): Promise<Outcome<Position, Position>>
+  /** Whether start offsets of share groups can be read and set here. */
+  knowsShareOffsets(): Promise<boolean>
   deleteGroups(groups: readonly string[]): Promise<Outcome<string, string>>
   /** A new producer id, or that of a transactional id, with its epoch raised (fences the former owner). */
   initProducerId(transactional?: {

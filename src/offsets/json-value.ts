@@ -86,6 +86,12 @@ export class JsonValue {
     return found
   }
 
+  flagOr<T>(otherwise: T): boolean | T {
+    if (!this.present) return otherwise
+    if (typeof this.#value !== 'boolean') throw this.wrong('true or false')
+    return this.#value
+  }
+
   /** A whole number from 0 on that a partition, a count or a time can be. */
   count(): number {
     const value = this.#value

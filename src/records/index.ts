@@ -20,8 +20,8 @@
  *       else:     encodeBatches(decodeBatch(buffer, at), …) → rewriteForProduce
  *
  * `batchEnd` is the only step from one batch to the next: what it has passed is whole and sane enough for the accessors
- * (`header.*`), which check nothing. Hot loops read offsets with `header.…Number`. `RecordCursor` walks records without making objects,
- * for times and headers.
+ * (`header.*`), which check nothing. Hot loops read offsets with `header.…Number`. `RecordCursor` walks records, and the
+ * headers of each, without making objects.
  *
  * Rubbish is answered with RECORD_CORRUPT that names offset and place, in bounded time and memory. It does not promise: that a
  * batch is what was written, unless `checkCrcs` was asked; that the bytes before a batch's attributes are (no CRC covers them);
@@ -41,7 +41,7 @@ export { type CodecName, codecName, compress, decompress } from './codecs.ts'
 export { type ControlRecord, readControlRecord } from './control-record.ts'
 export { type BatchRecord, decodeBatch, type TimeSpan, timeSpan } from './decode.ts'
 export { type EncodedBatch, type EncodeOptions, encodeBatch, encodeBatches } from './encode.ts'
-export { convertLegacy } from './legacy.ts'
+export { convertLegacy, upgradeLegacy } from './legacy.ts'
 export { checkLz4Frame } from './lz4-frame.ts'
 export { murmur2, partitionForKey } from './murmur2.ts'
 export { BatchBuilder, type BuiltBatch } from './recode/batch-builder.ts'

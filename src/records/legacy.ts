@@ -61,6 +61,24 @@ export function convertLegacy(buffer: Buffer, start: number, end: number, place?
   return Buffer.concat(done)
 }
 
+/**
+ * Where the whole batches of [`start`, `end`) lie as format 2: where they are, or, when there are messages of formats 0 and 1 among
+ * them, converted in new memory. Throws RECORD_CORRUPT.
+ */
+export function upgradeLegacy(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  place?: ErrorDetails,
+): { readonly buffer: Buffer; readonly start: number; readonly end: number } {
+  for (const at of batches(buffer, start, end, place && { place })) {
+    if (magic(buffer, at) === 2) continue
+    const whole = convertLegacy(buffer, start, end, place)
+    return { buffer: whole, start: 0, end: whole.length }
+  }
+  return { buffer, start, end }
+}
+
 /** A compressed message holds a message set; the outer offset is that of the last message in it. */
 function convertSet(
   buffer: Buffer,

@@ -47,6 +47,12 @@ export class RecordCursor {
   headersAt = 0
   /** The byte after the current record. */
   end: number
+  /** Of the header that `nextHeader` moved to: where its key begins, and the byte after it. */
+  headerKeyAt = 0
+  headerKeyEnd = 0
+  /** Where its value begins; −1 where that is null. */
+  headerValueAt = -1
+  headerValueEnd = 0
   readonly #batch: Buffer
   readonly #at: number
   readonly #place: ErrorDetails | undefined
@@ -56,6 +62,7 @@ export class RecordCursor {
   readonly #baseTimestamp: bigint
   readonly #baseTimestampNumber: number
   #left: number
+  #headersLeft = 0
   #pos: number
   #delta = 0
   #bigDelta: bigint | undefined
@@ -157,7 +164,7 @@ export class RecordCursor {
       : this.body.subarray(this.#valueStart, this.#valueStart + this.#valueLength)
   }
 
-  /** How many headers the record says it has. */
+  /** How many headers the record says it has. From here `nextHeader` goes through them. */
   headersCount(): number {
     this.#pos = this.headersAt
     const count = this.#varint(this.end)
@@ -165,7 +172,30 @@ export class RecordCursor {
     if (count < 0 || count > (this.end - this.#pos) / 2)
       throw this.#corrupt('a record claims too many headers')
     if (count === 0 && this.#pos !== this.end) throw this.#corrupt('a record has bytes after its end')
+    this.#headersLeft = count
     return count
+  }
+
+  /**
+   * Moves to the next header without making anything of it; false after the last one. `headersCount` comes first, and nothing
+   * but this between it and the last header.
+   */
+  nextHeader(): boolean {
+    if (this.#headersLeft === 0) {
+      if (this.#pos !== this.end) throw this.#corrupt('a record has bytes after its headers')
+      return false
+    }
+    this.#headersLeft--
+    const keyLength = this.#varint(this.end)
+    if (keyLength < 0) throw this.#corrupt('a header has no key')
+    this.headerKeyAt = this.#pos
+    this.#skip(keyLength, this.end)
+    this.headerKeyEnd = this.#pos
+    const valueLength = this.#varint(this.end)
+    this.headerValueAt = valueLength < 0 ? -1 : this.#pos
+    this.#skip(valueLength, this.end)
+    this.headerValueEnd = this.#pos
+    return true
   }
 
   /** The headers, in order, repeated keys and all. */
@@ -173,20 +203,12 @@ export class RecordCursor {
     const count = this.headersCount()
     if (count === 0) return NO_HEADERS
     const headers: RecordHeader[] = []
-    for (let i = 0; i < count; i++) {
-      const keyLength = this.#varint(this.end)
-      if (keyLength < 0) throw this.#corrupt('a header has no key')
-      const keyStart = this.#pos
-      this.#skip(keyLength, this.end)
-      const valueLength = this.#varint(this.end)
-      const valueStart = this.#pos
-      this.#skip(valueLength, this.end)
+    while (this.nextHeader()) {
       headers.push({
-        key: this.body.subarray(keyStart, keyStart + keyLength),
-        value: valueLength < 0 ? null : this.body.subarray(valueStart, valueStart + valueLength),
+        key: this.body.subarray(this.headerKeyAt, this.headerKeyEnd),
+        value: this.headerValueAt < 0 ? null : this.body.subarray(this.headerValueAt, this.headerValueEnd),
       })
     }
-    if (this.#pos !== this.end) throw this.#corrupt('a record has bytes after its headers')
     return headers
   }
 

@@ -18,6 +18,7 @@
  */
 export type * from './job.ts'
 export type { Obstacle, PlannedTopic, RestorePlan } from './plan/plan-types.ts'
+export { targetTopic } from './plan/topic-rules.ts'
 export { type FinishOptions, finishRestore } from './run/finish-restore.ts'
 export { loadRestoreMaps, type RestoreMaps } from './run/restore-maps.ts'
 export { planRestore, runRestore, runThreePhaseRestore } from './run/run-restore.ts'

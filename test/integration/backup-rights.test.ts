@@ -96,7 +96,7 @@ test('a group that may not be described is named, exit 3, and records and other 
 
   // Asked for by its name it stops the restore; with all groups it is named.
   const error = errorOf(await restore('named', { consumer_groups: ['hidden'] }), 2, 'GROUP_NOT_FOUND')
-  assert.match(error.message, /'hidden' could not be captured/)
+  assert.match(error.message, /'hidden' could not be read/)
   assert.deepEqual(await admin.topics(), ['closed', 'open'], 'nothing was made')
   const restored = await restore('all', { auto_consumer_groups: true })
   assert.equal(restored.status, 3)

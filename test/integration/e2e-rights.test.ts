@@ -39,6 +39,7 @@ before(async () => {
     restore: {
       create_topics: true,
       default_replication_factor: 1,
+      include_original_offset_header: true,
       topic_mapping: { 'shop-orders': 'copy-orders' },
       auto_consumer_groups: true,
     },
@@ -91,4 +92,27 @@ test('the documented rights are enough for a restore and for its verification', 
   const position = group?.positions.find(({ topic }) => topic === 'copy-orders')
   assert.deepEqual([position?.partition, position?.offset], [0, 3n])
   assert.equal(succeeds(await alice('verify', '-c', restore)).verified, true)
+})
+
+test('the documented rights are enough for the map of a live topic; without them, what is missing is named', async () => {
+  const topic = { name: 'scanned', partitions: 1, replicationFactor: 1, configs: {} }
+  assert.deepEqual((await admin.createTopics([topic])).failed, [])
+  await kafkaTool('producerPerformance', [
+    ...['--topic', 'scanned', '--num-records', '5', '--record-size', '100', '--throughput', '-1'],
+    ...['--producer-props', `bootstrap.servers=${broker.address('PLAINTEXT')}`],
+  ])
+  const scan = (name: string) =>
+    alice(
+      ...['show-offset-mapping', '--bootstrap-servers', broker.address('SASLP'), '--topic', name],
+      ...['--security-protocol', 'SASL_PLAINTEXT', '--sasl-mechanism', 'SCRAM-SHA-512'],
+      ...['--source-cluster', admin.clusterId],
+    )
+  isRefused(await scan('scanned'), 'AUTHORIZATION_FAILED', /Describe/)
+  await allow('--operation', 'Describe', '--topic', 'scanned')
+  isRefused(await scan('scanned'), 'AUTHORIZATION_FAILED', /Read/)
+  // Those for `copy-` were given for the restore.
+  const map = succeeds(await scan('copy-orders'))
+  assert.deepEqual(map.mappings, [
+    { partition: 0, source_range: { start: 0, end: 499 }, target_range: { start: 0, end: 499 } },
+  ])
 })

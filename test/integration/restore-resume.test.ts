@@ -179,6 +179,7 @@ async function interruptedRestore(topic: string, options: Partial<RestoreJob> = 
     phase() {},
     done() {},
     remaining() {},
+    groups() {},
     advance(_topic, _partition, _bytes, more) {
       records += more
       if (records > count / 3) stop.abort(new Error('stopped'))

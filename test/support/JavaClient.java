@@ -17,14 +17,17 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
+import org.apache.kafka.clients.admin.ListShareGroupOffsetsSpec;
 import org.apache.kafka.clients.admin.NewPartitionReassignment;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.consumer.AcknowledgeType;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.KafkaShareConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -53,7 +56,10 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * send-offset NAME GROUP TOPIC PARTITION OFFSET           commits a position as part of the producer's transaction
  * positions BOOTSTRAP GROUP                               prints topic partition offset metadata
  * group BOOTSTRAP GROUP                                   prints type state members coordinator
- * join NAME BOOTSTRAP GROUP TOPIC PROTOCOL | leave NAME   a live member of a group
+ * join NAME BOOTSTRAP GROUP TOPIC PROTOCOL | leave NAME   a live member of a group; protocol classic, consumer or share
+ * share-offsets BOOTSTRAP GROUP                           prints topic partition start-offset of a share group
+ * share-alter BOOTSTRAP GROUP TOPIC PARTITION OFFSET      sets a start offset
+ * share-read BOOTSTRAP GROUP TOPIC COUNT                  reads so many records in a share group, and acknowledges them; prints partition offset
  * topics BOOTSTRAP                                        prints their names
  * create BOOTSTRAP TOPIC PARTITIONS|ASSIGNMENT key=value… ASSIGNMENT as 1,2,3;2,3,1
  * delete BOOTSTRAP TOPIC | grow BOOTSTRAP TOPIC PARTITIONS
@@ -69,6 +75,8 @@ public final class JavaClient {
   private static final Map<String, KafkaProducer<byte[], byte[]>> producers = new HashMap<>();
   private static final Map<String, Member> members = new HashMap<>();
   private static final Map<String, Admin> admins = new HashMap<>();
+  /** By bootstrap and isolation: opening one costs as much as reading a small topic. */
+  private static final Map<String, KafkaConsumer<byte[], byte[]>> readers = new HashMap<>();
   private static final PrintStream out = new PrintStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), false, StandardCharsets.UTF_8);
 
   public static void main(String[] args) throws Exception {
@@ -108,7 +116,8 @@ public final class JavaClient {
           case "join" -> join(words);
           case "leave" -> members.remove(words[1]).close();
           case "tool" -> tool(words);
-          case "positions", "group", "topics", "create", "delete", "grow", "configure", "delete-records", "partitions", "elect", "reassign", "quota" -> {
+          case "share-read" -> shareRead(words);
+          case "share-offsets", "share-alter", "positions", "group", "topics", "create", "delete", "grow", "configure", "delete-records", "partitions", "elect", "reassign", "quota" -> {
             administer(admins.computeIfAbsent(words[1], JavaClient::admin), words);
           }
           default -> throw new IllegalArgumentException("unknown request " + words[0]);
@@ -139,21 +148,23 @@ public final class JavaClient {
     return producers.get(words[1]).send(new ProducerRecord<>(words[2], partition, timestamp, bytes(words[5]), bytes(words[6]), headers));
   }
 
-  private static KafkaConsumer<byte[], byte[]> consumer(String bootstrap, String isolation, String group) {
-    Map<String, Object> settings = new LinkedHashMap<>();
-    settings.put("bootstrap.servers", bootstrap);
-    settings.put("isolation.level", isolation);
-    settings.put("enable.auto.commit", "false");
-    settings.put("auto.offset.reset", "none");
-    settings.put("max.partition.fetch.bytes", "16777216");
-    if (group != null) settings.put("group.id", group);
-    return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+  private static KafkaConsumer<byte[], byte[]> reader(String bootstrap, String isolation) {
+    return readers.computeIfAbsent(bootstrap + ' ' + isolation, name -> {
+      Map<String, Object> settings = new LinkedHashMap<>();
+      settings.put("bootstrap.servers", bootstrap);
+      settings.put("isolation.level", isolation);
+      settings.put("enable.auto.commit", "false");
+      settings.put("auto.offset.reset", "none");
+      settings.put("max.partition.fetch.bytes", "16777216");
+      return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    });
   }
 
   private static void read(String[] words) {
     TopicPartition partition = new TopicPartition(words[2], Integer.parseInt(words[3]));
     long most = Long.parseLong(words[5]);
-    try (KafkaConsumer<byte[], byte[]> consumer = consumer(words[1], words[6], null)) {
+    KafkaConsumer<byte[], byte[]> consumer = reader(words[1], words[6]);
+    try {
       consumer.assign(List.of(partition));
       long start = consumer.beginningOffsets(List.of(partition)).get(partition);
       consumer.seek(partition, Math.max(start, Long.parseLong(words[4])));
@@ -164,7 +175,12 @@ public final class JavaClient {
           if (printed++ < most) print(record);
         }
       }
+    } catch (RuntimeException error) {
+      // Whatever it remembers of the topic is not to be trusted.
+      readers.remove(words[1] + ' ' + words[6]).close(Duration.ZERO);
+      throw error;
     }
+    consumer.unsubscribe();
   }
 
   private static void print(ConsumerRecord<byte[], byte[]> record) {
@@ -176,11 +192,10 @@ public final class JavaClient {
     out.println(line);
   }
 
-  private static void commitOffset(String[] words) {
-    try (KafkaConsumer<byte[], byte[]> consumer = consumer(words[1], "read_committed", words[2])) {
-      consumer.commitSync(Map.of(new TopicPartition(words[3], Integer.parseInt(words[4])),
-          new OffsetAndMetadata(Long.parseLong(words[5]), Optional.empty(), words[6])));
-    }
+  private static void commitOffset(String[] words) throws Exception {
+    Admin admin = admins.computeIfAbsent(words[1], JavaClient::admin);
+    admin.alterConsumerGroupOffsets(words[2], Map.of(new TopicPartition(words[3], Integer.parseInt(words[4])),
+        new OffsetAndMetadata(Long.parseLong(words[5]), Optional.empty(), words[6]))).all().get();
   }
 
   private static void fill(String[] words) throws Exception {
@@ -205,15 +220,13 @@ public final class JavaClient {
 
   /** A consumer that polls until it is closed. */
   private static final class Member {
-    private final KafkaConsumer<byte[], byte[]> consumer;
     private final Thread thread;
     private volatile boolean closing;
 
-    Member(KafkaConsumer<byte[], byte[]> consumer) {
-      this.consumer = consumer;
+    Member(Runnable poll, Runnable close) {
       thread = new Thread(() -> {
-        while (!closing) consumer.poll(Duration.ofMillis(50));
-        consumer.close();
+        while (!closing) poll.run();
+        close.run();
       });
       thread.start();
     }
@@ -229,12 +242,38 @@ public final class JavaClient {
     settings.put("bootstrap.servers", words[2]);
     settings.put("group.id", words[3]);
     settings.put("client.id", words[1]);
+    if (words[5].equals("share")) {
+      KafkaShareConsumer<byte[], byte[]> sharing = new KafkaShareConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+      sharing.subscribe(List.of(words[4]));
+      members.put(words[1], new Member(() -> sharing.poll(Duration.ofMillis(50)), sharing::close));
+      return;
+    }
     settings.put("enable.auto.commit", "false");
     settings.put("group.protocol", words[5]);
     KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     consumer.subscribe(List.of(words[4]));
     while (consumer.assignment().isEmpty()) consumer.poll(Duration.ofMillis(50));
-    members.put(words[1], new Member(consumer));
+    members.put(words[1], new Member(() -> consumer.poll(Duration.ofMillis(50)), consumer::close));
+  }
+
+  private static void shareRead(String[] words) {
+    Map<String, Object> settings = new HashMap<>();
+    settings.put("bootstrap.servers", words[1]);
+    settings.put("group.id", words[2]);
+    settings.put("max.poll.records", "1");
+    settings.put("share.acknowledgement.mode", "explicit");
+    settings.put("share.acquire.mode", "record_limit");
+    try (KafkaShareConsumer<byte[], byte[]> consumer = new KafkaShareConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+      consumer.subscribe(List.of(words[3]));
+      for (int left = Integer.parseInt(words[4]); left > 0; ) {
+        for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(100))) {
+          boolean wanted = left-- > 0;
+          consumer.acknowledge(record, wanted ? AcknowledgeType.ACCEPT : AcknowledgeType.RELEASE);
+          if (wanted) out.println("r\t" + record.partition() + '\t' + record.offset());
+        }
+        consumer.commitSync();
+      }
+    }
   }
 
   private static void tool(String[] words) throws Exception {
@@ -255,6 +294,10 @@ public final class JavaClient {
       case "positions" -> admin.listConsumerGroupOffsets(words[2]).partitionsToOffsetAndMetadata().get().forEach((partition, offset) -> {
         if (offset != null) out.println("r\t" + partition.topic() + '\t' + partition.partition() + '\t' + offset.offset() + '\t' + offset.metadata());
       });
+      case "share-offsets" -> admin.listShareGroupOffsets(Map.of(words[2], new ListShareGroupOffsetsSpec())).partitionsToOffsetInfo(words[2]).get().forEach((partition, info) -> {
+        if (info != null && info.startOffset() >= 0) out.println("r\t" + partition.topic() + '\t' + partition.partition() + '\t' + info.startOffset());
+      });
+      case "share-alter" -> admin.alterShareGroupOffsets(words[2], Map.of(new TopicPartition(words[3], Integer.parseInt(words[4])), Long.valueOf(words[5]))).all().get();
       case "group" -> {
         ConsumerGroupDescription group = admin.describeConsumerGroups(List.of(words[2])).describedGroups().get(words[2]).get();
         out.println("r\t" + group.type().toString().toLowerCase() + '\t' + group.groupState() + '\t' + group.members().size() + '\t' + group.coordinator().id());

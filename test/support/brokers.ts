@@ -13,8 +13,8 @@ export interface ListenerOptions {
   readonly security: 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'
   /** Host that clients are told. @default '127.0.0.1' */
   readonly host?: string
-  /** Port that clients are told, such as that of a proxy in front. @default the one that is listened on */
-  readonly toldPort?: number
+  /** Port that clients are told, such as that of a proxy in front; one for each broker where there are several. @default the one that is listened on */
+  readonly toldPort?: number | readonly number[]
 }
 
 export interface ClusterSetup {
@@ -254,8 +254,10 @@ class Broker implements TestBroker {
   #propertyLines(): string[] {
     const { listeners, voters, count, setup } = this.#context
     const all = listeners.map((l) => `${l.name}://127.0.0.1:${this.portOf(l.name)}`)
+    const told = (ports: ListenerOptions['toldPort']) =>
+      typeof ports === 'object' ? ports[this.id - 1] : ports
     const advertised = listeners.map(
-      (l) => `${l.name}://${l.host ?? '127.0.0.1'}:${l.toldPort ?? this.portOf(l.name)}`,
+      (l) => `${l.name}://${l.host ?? '127.0.0.1'}:${told(l.toldPort) ?? this.portOf(l.name)}`,
     )
     const security = listeners.map((l) => `${l.name}:${l.security}`)
     const properties: Record<string, string> = {

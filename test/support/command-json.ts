@@ -9,6 +9,8 @@ export interface OutcomeJson {
       readonly topic: string
       readonly partition: number
       readonly kind: string
+      /** As read back. */
+      readonly now: number | null
       readonly outcome: string
       readonly reason: string
       readonly error: { readonly code: string; readonly message: string } | null
@@ -18,7 +20,13 @@ export interface OutcomeJson {
 
 /** What `offset-reset plan -o json` prints. */
 export interface PlanJson {
-  readonly origin: { readonly backup_id: string; readonly restore_id: string | null }
+  readonly created: string
+  readonly strategy?: string
+  readonly map?: string
+  readonly retention_minutes?: number
+  readonly expires?: string
+  readonly origin: { readonly type: string; readonly backup_id: string; readonly restore_id: string | null }
+  readonly notices: readonly { readonly code: string; readonly message: string }[]
   readonly entries: readonly {
     readonly group: string
     readonly topic: string

@@ -115,6 +115,26 @@ export class JavaAdmin {
     await this.#java.commitOffset(this.#bootstrap, group, topic, partition, offset, metadata)
   }
 
+  /** Start offsets of a share group. */
+  async startOffsets(group: string): Promise<Omit<GroupPosition, 'metadata'>[]> {
+    const rows = await this.#java.ask('share-offsets', this.#bootstrap, group)
+    return rows.map(([topic = '', partition = '', offset = '']) => ({
+      topic,
+      partition: Number(partition),
+      offset: BigInt(offset),
+    }))
+  }
+
+  async setStartOffset(group: string, topic: string, partition: number, offset: bigint): Promise<void> {
+    await this.#java.ask('share-alter', this.#bootstrap, group, topic, String(partition), String(offset))
+  }
+
+  /** Reads so many records as a consumer of a share group, and acknowledges them: the partitions and offsets seen. */
+  async readShared(group: string, topic: string, count: number): Promise<(readonly [number, bigint])[]> {
+    const rows = await this.#java.ask('share-read', this.#bootstrap, group, topic, String(count))
+    return rows.map(([partition = '', offset = '']) => [Number(partition), BigInt(offset)] as const)
+  }
+
   async elect(topic: string, partition: number, type: 'PREFERRED' | 'UNCLEAN'): Promise<void> {
     await this.#java.ask('elect', this.#bootstrap, topic, String(partition), type)
   }

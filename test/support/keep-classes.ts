@@ -2,32 +2,44 @@ import { access, rename, rm } from 'node:fs/promises'
 import { startCluster } from './brokers.ts'
 import { JavaAdmin } from './java-admin.ts'
 import { startJavaClient } from './java-client.ts'
-import { classArchive } from './java-programs.ts'
+import { classArchive, type JavaPurpose } from './java-programs.ts'
 
 /**
  * Keeps the classes that a broker and Kafka's client load, so that later JVMs need not find, read and check them again.
- * Once for each machine and state of the sources; about half a minute.
+ * Once for each machine and state of the sources; about half a minute. A JVM that cannot keep its classes is no reason not to test:
+ * then every start takes longer.
  */
 export async function keepClasses(): Promise<void> {
-  const [broker, client] = await Promise.all([
-    classArchive('broker', '4.2.0'),
-    classArchive('client', '4.2.0'),
-  ])
-  if ((await exists(broker)) && (await exists(client))) return
+  const missing = new Map<JavaPurpose, string>()
+  for (const purpose of ['broker', 'client'] as const) {
+    const file = await classArchive(purpose, '4.2.0')
+    if (!(await exists(file))) missing.set(purpose, file)
+  }
+  if (missing.size === 0) return
   process.stderr.write('Preparing the Java programs of the tests (once)\n')
-  const suffix = `.${process.pid}`
-  {
-    await using cluster = await startCluster({ jvm: dump(broker + suffix) })
-    const java = await startJavaClient({ jvm: dump(client + suffix) })
-    await use(java, cluster.bootstrap)
-    await java.end()
-    await cluster.broker(1).stop()
+  const unfinished = (purpose: JavaPurpose) => {
+    const file = missing.get(purpose)
+    return file && `${file}.${process.pid}`
   }
-  for (const file of [broker, client]) {
-    // A JVM that cannot keep its classes is no reason not to test.
-    await rename(file + suffix, file).catch(() => {})
-    await rm(file + suffix, { force: true })
+  try {
+    await dumpClasses(unfinished('broker'), unfinished('client'))
+  } catch (error) {
+    process.stderr.write(`Their classes could not be kept: ${String(error).slice(0, 300)}\n`)
   }
+  for (const [purpose, file] of missing) {
+    const from = unfinished(purpose) ?? ''
+    await rename(from, file).catch(() => {})
+    await rm(from, { force: true })
+  }
+}
+
+/** Uses a broker and the client a little; at their end they write what they have loaded. */
+async function dumpClasses(broker: string | undefined, client: string | undefined): Promise<void> {
+  await using cluster = await startCluster({ jvm: broker ? dump(broker) : [] })
+  await using java = await startJavaClient({ jvm: client ? dump(client) : [] })
+  await use(java, cluster.bootstrap)
+  await java.end()
+  await cluster.broker(1).stop()
 }
 
 function dump(file: string): readonly string[] {

@@ -26,9 +26,8 @@ function leaves(command: Command, path: readonly string[] = []): readonly Leaf[]
 function documentedFlags(path: string): readonly string[] {
   const text = sectionOf(path)
   const also = /^Also: (.*)$/m.exec(text)?.[1] ?? ''
-  const groups = ['archive flags', 'cluster flags', 'format flags', 'run flags'].filter((name) =>
-    also.includes(name),
-  )
+  const all = ['archive flags', 'cluster flags', 'reset flags', 'format flags', 'run flags']
+  const groups = all.filter((name) => also.includes(name))
   return [text, ...groups.map(sectionOf)].flatMap((part) => tableCells(part, 'flag'))
 }
 
@@ -81,6 +80,7 @@ test('the README and the other pages name commands that exist', async () => {
     'README.md',
     'docs/restore.md',
     'docs/offsets.md',
+    'docs/strategies.md',
     'docs/errors.md',
     'docs/config.md',
   ]) {
@@ -89,4 +89,26 @@ test('the README and the other pages name commands that exist', async () => {
       assert.ok(known.has(name), `${file}: kafka-backup ${name}`)
     }
   }
+})
+
+test('the commands that the pages show have flags that exist', async () => {
+  const known = new Map(leaves(program).map(({ path, command }) => [path, command]))
+  const root = join(import.meta.dirname, '..', '..')
+  let checked = 0
+  for (const file of ['README.md', 'docs/strategies.md', 'docs/offsets.md', 'docs/restore.md']) {
+    const text = await readFile(join(root, file), 'utf8')
+    for (const [, block = ''] of text.matchAll(/^```(?:bash|sh)\n([\s\S]*?)^```$/gm)) {
+      for (const [line] of block.replaceAll(/\\\n\s*/g, '').matchAll(/^(?:npx )?kafka-backup .*$/gm)) {
+        const words = line.split(/\s+/).slice(line.startsWith('npx') ? 2 : 1)
+        const command = known.get(words.slice(0, 2).join(' ')) ?? known.get(words[0] ?? '')
+        assert.ok(command, `${file}: ${line}`)
+        const flags = command.options.flatMap(({ short, long }) => [short, long])
+        for (const word of words.filter((each) => /^--?[a-z]/.test(each))) {
+          assert.ok(flags.includes(word.split('=')[0]), `${file}: ${word} in ${line}`)
+          checked++
+        }
+      }
+    }
+  }
+  assert.ok(checked > 20)
 })

@@ -101,6 +101,9 @@ const plan = makePlan({
   clusterId: 'c',
   created: 0,
   origin: { type: 'backup', backupId: 'b', restoreId: 'r', captured: 0 },
+  strategy: 'header-based',
+  map: 'the restore r',
+  retentionMinutes: 10_080,
   wanted: [
     {
       group: 'g',
@@ -138,14 +141,16 @@ const applied: ApplyReport = {
       group: 'g',
       outcome: 'partial',
       entries: [
-        { entry, outcome: 'set' },
-        { entry, outcome: 'failed', error: new TidemarkError('BROKER_ERROR', 'no') },
+        { entry, outcome: 'set', now: 5n },
+        { entry, outcome: 'failed', now: 1n, error: new TidemarkError('BROKER_ERROR', 'no') },
       ],
       commitMs: 1,
+      retries: 1,
       expires: 5,
     },
   ],
   counts: { set: 1, deleted: 0, kept: 0, skipped: 0, failed: 1, refused: 0 },
+  commits: { groups: 1, positions: 2, seconds: 0.5, p50Ms: 1, p99Ms: 1, maxMs: 1, retries: 1 },
   retentionMinutes: 10_080,
 }
 
@@ -445,6 +450,8 @@ test('the lines of --progress json are as documented', () => {
     totalRecords: 1,
     partitions: 1,
     partitionsDone: 1,
+    groups: 2,
+    groupsDone: 1,
     bytesPerSecond: 1,
     recordsPerSecond: 1,
     secondsLeft: 1,

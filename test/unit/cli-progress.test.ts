@@ -80,6 +80,8 @@ test('the picture shows amount, share, rates, time left, partitions and the slow
     totalRecords: undefined,
     partitions: 4,
     partitionsDone: 1,
+    groups: undefined,
+    groupsDone: 0,
     bytesPerSecond: 1024,
     recordsPerSecond: 2.4,
     secondsLeft: 512,
@@ -93,6 +95,16 @@ test('the picture shows amount, share, rates, time left, partitions and the slow
     'copy:  512 KiB of 1.0 MiB (50%)  1.0 KiB/s',
     '  orders/3: 12,000 records left',
   ])
+})
+
+test('a phase that counts in groups shows nothing else', () => {
+  const meter = new Meter(handClock())
+  meter.begin('commit', { groups: 1200 })
+  meter.groups(1000)
+  meter.groups(1)
+  assert.deepEqual(progressLines(meter.read(), 100), ['commit:  1,001 of 1,200 groups'])
+  meter.begin('read back', {})
+  assert.equal(meter.read().groupsDone, 0)
 })
 
 test('a terminal picture is taken away before other lines and at the end', async () => {
@@ -130,6 +142,8 @@ test('machines get one JSON object a line, at least at the beginning and at the 
     total_records: null,
     partitions: 1,
     partitions_done: 1,
+    groups: null,
+    groups_done: 0,
     seconds_left: 0,
     slowest: [],
   })

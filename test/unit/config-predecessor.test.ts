@@ -123,8 +123,15 @@ test('a three-phase file of the documents is taken as it stands', () => {
     names: ['order-processor', 'payment-service', 'analytics-consumer'],
   })
   assert.equal(config.restore?.addOffsetHeaders, true)
-  assert.equal(config.offsetReset.strategy, 'captured')
-  assert.ok(config.notes.some((note) => note.key === 'offset_reset.scan_all_partitions'))
+  const {
+    strategy,
+    scan_all_partitions: all,
+    sample_rate: part,
+    timeout_secs: ms,
+    topicRules,
+  } = config.offsetReset
+  assert.deepEqual([strategy, all, part, ms], ['header-based', true, 1, 3_600_000])
+  assert.deepEqual(topicRules, [{ type: 'exact', from: 'orders', to: 'restored-orders' }])
 })
 
 test('a validation file is taken as it stands, and every key of it without effect is named', () => {

@@ -13,10 +13,29 @@ test('durations are read with and without units, and added up', () => {
   assert.equal(parseDuration('750 milliseconds'), 750)
   assert.equal(parseDuration('1d12h'), 129_600_000)
   assert.equal(parseDuration('30d'), 2_592_000_000)
+  assert.equal(parseDuration('PT1H'), 3_600_000)
+  assert.equal(parseDuration('P1DT12H30M1.5S'), 131_401_500)
+  assert.equal(parseDuration('p2w'), 1_209_600_000)
 })
 
 test('what is no duration is refused, not guessed', () => {
-  for (const text of ['', 'soon', '5 parsecs', '-5s', '1e99 days', 's', '5s later', 'NaN']) {
+  for (const text of [
+    '',
+    'soon',
+    '5 parsecs',
+    '-5s',
+    '1e99 days',
+    's',
+    '5s later',
+    'NaN',
+    'P',
+    'PT',
+    'P1M',
+    'P1Y',
+    'PT1',
+    'P1H',
+    '-PT1H',
+  ]) {
     assert.equal(parseDuration(text), undefined, text)
   }
   assert.equal(parseDuration(-1), undefined)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { PositionCapture } from '../../src/archive/index.ts'
 import { isTidemarkError } from '../../src/base/index.ts'
 import {
   isTranslationMark,
@@ -16,7 +17,7 @@ import {
 } from '../../src/offsets/index.ts'
 
 type Options = Parameters<typeof planFromBackup>[3]
-type Capture = NonNullable<Parameters<typeof selectGroups>[0]>
+type Capture = PositionCapture
 type Captured = Capture['groups'][number]
 
 function map(
@@ -276,7 +277,7 @@ test('groups named exactly must have been captured with positions; patterns need
     ['no-match'],
   )
   fails(['my-group'], /^Consumer group 'my-group' not found$/)
-  fails(['c'], /could not be captured: coordinator gone/)
+  fails(['c'], /could not be read: coordinator gone/)
   fails(['b'], /Share group 'b'/)
   fails(['x', 'y'], /'x' not found; nor .* 'y'/)
   assert.throws(

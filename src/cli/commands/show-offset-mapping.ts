@@ -2,33 +2,40 @@ import type { Command } from 'commander'
 import { TidemarkError } from '../../base/index.ts'
 import type { JobContext } from '../../storage/index.ts'
 import { type ArchiveFlags, addArchiveFlags, archiveOf } from '../flags/archive-flags.ts'
+import { addClusterFlags } from '../flags/cluster-flags.ts'
 import { addFormatFlags, type Format, type FormatFlags, formatOf } from '../flags/format-flags.ts'
+import { addRunFlags } from '../flags/run-flags.ts'
+import { addScanFlags } from '../flags/scan-flags.ts'
 import { withJobContext } from '../job-context.ts'
+import { asksForLive, type LiveFlags, showLive } from '../live-mapping.ts'
 import { jsonText, yamlText } from '../render/machine-formats.ts'
 import type { MappingTopic } from '../reports/offset-mapping.ts'
-import type { Session } from '../session.ts'
+import type { RunFlags, Session } from '../session.ts'
 import { writeTextFile } from '../text-file.ts'
 
 const formats: readonly Format[] = ['text', 'json', 'csv', 'yaml']
 
-interface Flags extends ArchiveFlags, FormatFlags {
-  readonly topic?: string
-  readonly restoreId?: string
-  readonly output?: string
-}
+type Flags = ArchiveFlags & FormatFlags & LiveFlags & RunFlags
 
 /** `show-offset-mapping`. */
 export function define(command: Command, session: Session): void {
   addArchiveFlags(command)
-    .option('--topic <pattern>', 'only these source topics: a name, glob or ~regex')
+    .option('--topic <pattern>', 'only these topics: a name, glob or ~regex')
+    .option('--all-topics', 'all topics of the cluster that hold records of the source')
     .option('--restore-id <id>', 'show where this restore put each offset; `newest` for the newest one')
     .option('--output <file>', 'write to a file instead of standard output')
-  addFormatFlags(command, formats).addHelpText(
+  addScanFlags(addClusterFlags(command))
+  addRunFlags(addFormatFlags(command, formats)).addHelpText(
     'after',
     `
-Without --restore-id: the offsets that the backup holds of each partition. With it: source offset → target offset.
+Of a backup: the offsets that it holds of each partition; with --restore-id: source offset → target offset.
+Of a cluster: source offset → target offset, read from the headers of live topics. Printed as JSON unless told
+otherwise; records that are not in the map are counted on stderr.
 
 Examples:
+  kafka-backup show-offset-mapping --bootstrap-servers kafka-dr:9092 --topic orders --source-cluster prod-us-east-1
+  kafka-backup show-offset-mapping --bootstrap-servers kafka-dr:9092 --all-topics --source-cluster prod-us-east-1 \\
+    --output mapping.json
   kafka-backup show-offset-mapping --path /data/backups --backup-id nightly
   kafka-backup show-offset-mapping -p /data/backups -b nightly --format csv > offset-mapping.csv
   kafka-backup show-offset-mapping -p /data/backups -b nightly --restore-id newest --format json --output mapping.json`,
@@ -38,6 +45,8 @@ Examples:
 
 async function run(flags: Flags, session: Session): Promise<void> {
   const format = formatOf(flags, formats)
+  await session.show(flags)
+  if (asksForLive(flags)) return await showLive(flags, format, session)
   const { spec, backupId, config } = await archiveOf(flags)
   await withJobContext(session, spec, async (context) => {
     const pieces =

@@ -51,7 +51,15 @@ function warn(captured: CapturedOffsets, session: Session): void {
     const names = active.map(({ group }) => group)
     session.log('warn', several(active.length, names, 'have consumers, and read on meanwhile'))
   }
-  if (share.length > 0) session.log('info', several(share.length, share, 'of type share hold no positions'))
+  if (share.length > 0)
+    session.log(
+      'info',
+      several(
+        share.length,
+        share,
+        'of type share are left out: these brokers do not tell their start offsets',
+      ),
+    )
   if (empty.length > 0) session.log('info', several(empty.length, empty, 'without positions are left out'))
   if (unstable.length > 0) {
     session.log(

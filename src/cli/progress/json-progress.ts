@@ -21,6 +21,7 @@ export function jsonProgress(output: Output, clock: Clock = systemClock): ShownP
     advance: (topic, partition, bytes, records) => meter.advance(topic, partition, bytes, records),
     done: (topic, partition) => meter.done(topic, partition),
     remaining: (topic, partition, records) => meter.remaining(topic, partition, records),
+    groups: (count) => meter.groups(count),
     above: (write) => write(),
     stop() {
       if (timer === undefined) return
@@ -43,6 +44,8 @@ export function progressObject(reading: Reading, now: number): Readonly<Record<s
     total_records: reading.totalRecords ?? null,
     partitions: reading.partitions ?? null,
     partitions_done: reading.partitionsDone,
+    groups: reading.groups ?? null,
+    groups_done: reading.groupsDone,
     bytes_per_second: Math.round(reading.bytesPerSecond),
     records_per_second: Math.round(reading.recordsPerSecond),
     seconds_left: reading.secondsLeft === undefined ? null : Math.round(reading.secondsLeft),

@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/index.ts'
+import type { Clock, ProgressTotals } from '../../base/index.ts'
 
 /** What is known of a running phase at one moment. Rates are per second. */
 export interface Reading {
@@ -9,6 +9,9 @@ export interface Reading {
   readonly totalRecords: number | undefined
   readonly partitions: number | undefined
   readonly partitionsDone: number
+  /** How many groups the phase has; undefined where it does not count in groups. */
+  readonly groups: number | undefined
+  readonly groupsDone: number
   readonly bytesPerSecond: number
   readonly recordsPerSecond: number
   /** Seconds, where they can be told. */
@@ -34,9 +37,10 @@ const window = 10_000
 export class Meter {
   readonly #clock: Clock
   #phase = ''
-  #totals: { readonly bytes?: number; readonly records?: number; readonly partitions?: number } = {}
+  #totals: ProgressTotals = {}
   #bytes = 0
   #records = 0
+  #groups = 0
   #done = new Set<string>()
   #left = new Map<string, { readonly topic: string; readonly partition: number; recordsLeft: number }>()
   #samples: Sample[] = []
@@ -45,14 +49,12 @@ export class Meter {
     this.#clock = clock
   }
 
-  begin(
-    phase: string,
-    totals: { readonly bytes?: number; readonly records?: number; readonly partitions?: number },
-  ): void {
+  begin(phase: string, totals: ProgressTotals): void {
     this.#phase = phase
     this.#totals = totals
     this.#bytes = 0
     this.#records = 0
+    this.#groups = 0
     this.#done = new Set()
     this.#left = new Map()
     this.#samples = [{ at: this.#clock.monotonic(), bytes: 0, records: 0 }]
@@ -67,6 +69,10 @@ export class Meter {
 
   remaining(topic: string, partition: number, records: number): void {
     this.#left.set(`${topic}/${partition}`, { topic, partition, recordsLeft: records })
+  }
+
+  groups(count: number): void {
+    this.#groups += count
   }
 
   done(topic: string, partition: number): void {
@@ -90,6 +96,8 @@ export class Meter {
       totalRecords: this.#totals.records,
       partitions: this.#totals.partitions,
       partitionsDone: this.#done.size,
+      groups: this.#totals.groups,
+      groupsDone: this.#groups,
       bytesPerSecond,
       recordsPerSecond,
       secondsLeft:

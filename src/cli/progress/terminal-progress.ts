@@ -37,6 +37,7 @@ export function terminalProgress(output: Output, clock: Clock = systemClock): Sh
     advance: (topic, partition, bytes, records) => meter.advance(topic, partition, bytes, records),
     done: (topic, partition) => meter.done(topic, partition),
     remaining: (topic, partition, records) => meter.remaining(topic, partition, records),
+    groups: (count) => meter.groups(count),
     above(write) {
       erase()
       write()
@@ -51,6 +52,9 @@ export function terminalProgress(output: Output, clock: Clock = systemClock): Sh
 
 /** The picture of a reading, a line each. What does not fit is left out, the least important first. */
 export function progressLines(reading: Reading, width: number): readonly string[] {
+  if (reading.groups !== undefined) {
+    return [`${reading.phase}:  ${countText(reading.groupsDone)} of ${countText(reading.groups)} groups`]
+  }
   const parts = [amount(reading), `${bytesText(reading.bytesPerSecond)}/s`]
   if (reading.secondsLeft !== undefined) parts.push(`${durationText(reading.secondsLeft * 1000)} left`)
   parts.push(`${countText(Math.round(reading.recordsPerSecond))} records/s`)

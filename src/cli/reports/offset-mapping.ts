@@ -1,4 +1,4 @@
-import type { MapSet } from '../../offsets/index.ts'
+import type { HeaderScan, MapSet } from '../../offsets/index.ts'
 import { csvText } from '../render/machine-formats.ts'
 import { heavyRule, lightRule, printable, tableLines } from '../render/table.ts'
 
@@ -77,12 +77,46 @@ export function mappingCsv(topics: readonly MappingTopic[]): string {
 /** Ranges of a partition that people are shown; the machine formats have all. */
 const mostRanges = 20
 
-/** Where a restore put the records, for people: `Partition 0: Source offset 500-1000 → Target offset 0-500`. */
+/** Where a restore put the records, for people. */
 export function restoredText(set: MapSet): string {
-  const lines = [
-    `Offset Mapping: ${printable(set.backupId ?? '-')}, restore ${printable(set.restoreId ?? '-')}`,
-    heavyRule,
-  ]
+  const title = `Offset Mapping: ${printable(set.backupId ?? '-')}, restore ${printable(set.restoreId ?? '-')}`
+  return `${[title, heavyRule, ...rangeLines(set)].join('\n')}\n`
+}
+
+/** The same, by the headers of live topics. */
+export function scannedText({ maps }: HeaderScan): string {
+  const title = `Offset Mapping: from ${printable(maps.sourceCluster)}, by the headers of the records`
+  return `${[title, heavyRule, ...rangeLines(maps)].join('\n')}\n`
+}
+
+/** What was counted, for machines: members that follow those of the map. */
+export function scanMembers({ topics, notices }: HeaderScan): Readonly<Record<string, unknown>> {
+  return {
+    scanned: topics.map(({ source, target, counts, otherClusters }) => ({
+      source_topic: source,
+      target_topic: target,
+      records: counts.records,
+      mapped: counts.mapped,
+      repeated: counts.repeated,
+      without_headers: counts.withoutHeaders,
+      other_cluster: counts.otherCluster,
+      unreadable: counts.unreadable,
+      unnamed_cluster: counts.unnamedCluster,
+      other_clusters: otherClusters,
+    })),
+    notices: notices.map(({ code, message, topic, partition, records }) => ({
+      code,
+      message,
+      topic,
+      partition: partition ?? null,
+      records: records ?? null,
+    })),
+  }
+}
+
+/** `Partition 0: Source offset 500-1000 → Target offset 0-500`, below the name of each topic. */
+function rangeLines(set: MapSet): readonly string[] {
+  const lines: string[] = []
   let topic = ''
   for (const map of set.maps) {
     const title =
@@ -101,6 +135,10 @@ export function restoredText(set: MapSet): string {
     if (shown > mostRanges)
       lines.push(`Partition ${map.sourcePartition}${into}: … more ranges: see -o json or -o csv`)
     if (shown === 0) lines.push(`Partition ${map.sourcePartition}${into}: nothing was copied`)
+    if (map.floor)
+      lines.push(
+        `Partition ${map.sourcePartition}${into}: not every record is known; positions between are rounded down`,
+      )
   }
-  return `${lines.join('\n')}\n`
+  return lines
 }

@@ -10,14 +10,36 @@ export function outcomeObject(report: ApplyReport): Readonly<Record<string, unkn
     snapshot_id: report.snapshotId ?? null,
     counts: report.counts,
     retention_minutes: report.retentionMinutes ?? null,
+    commits: commitsObject(report.commits),
     groups: report.groups.map((group) => ({
       group: group.group,
       outcome: group.outcome,
       commit_ms: group.commitMs === undefined ? null : Math.round(group.commitMs),
+      retries: group.retries,
       expires: group.expires === undefined ? null : timeText(group.expires),
       positions: group.entries.map(entryObject),
     })),
   }
+}
+
+function commitsObject(commits: ApplyReport['commits']): Readonly<Record<string, unknown>> | null {
+  if (commits === undefined) return null
+  const { groups, positions, seconds, p50Ms, p99Ms, maxMs, retries } = commits
+  return {
+    groups,
+    positions,
+    duration_ms: Math.round(seconds * 1000),
+    groups_per_second: Math.round(groups / seconds),
+    positions_per_second: Math.round(positions / seconds),
+    p50_ms: tenths(p50Ms),
+    p99_ms: tenths(p99Ms),
+    max_ms: tenths(maxMs),
+    retries,
+  }
+}
+
+function tenths(ms: number): number {
+  return Math.round(ms * 10) / 10
 }
 
 function entryObject(outcome: EntryOutcome): Readonly<Record<string, unknown>> {
@@ -27,6 +49,7 @@ function entryObject(outcome: EntryOutcome): Readonly<Record<string, unknown>> {
     partition: entry.partition,
     current: entry.current?.offset ?? null,
     target: entry.target ?? null,
+    now: outcome.now ?? null,
     action: entry.action,
     kind: entry.kind,
     outcome: outcome.outcome,
@@ -43,18 +66,22 @@ export function outcomeText(report: ApplyReport, title = 'Offset Reset'): string
 
 /** The same without its title. */
 export function outcomeLines(report: ApplyReport): readonly string[] {
-  const { counts } = report
   const lines: string[] = []
-  const deleted = counts.deleted === 0 ? '' : ` ${counts.deleted} deleted,`
   for (const group of report.groups) lines.push(...groupLines(group), '')
-  lines.push(
+  return [...lines, ...totalLines(report)]
+}
+
+/** How many positions became what, and what to know afterwards. */
+export function totalLines({ counts, snapshotId, groups }: ApplyReport): readonly string[] {
+  const deleted = counts.deleted === 0 ? '' : ` ${counts.deleted} deleted,`
+  const lines = [
     `${plural(counts.set, 'position')} set,${deleted} ${counts.kept} were there already, ${counts.skipped} skipped, ${counts.failed} failed, ${counts.refused} refused`,
-  )
-  if (report.snapshotId !== undefined) lines.push(`The positions before are saved as ${report.snapshotId}`)
-  const expires = report.groups.flatMap((group) => group.expires ?? [])
-  if (expires.length > 0) {
+  ]
+  if (snapshotId !== undefined) lines.push(`The positions before are saved as ${snapshotId}`)
+  const first = groups.reduce((least, { expires = least }) => Math.min(least, expires), Infinity)
+  if (first < Infinity) {
     lines.push(
-      `The target forgets positions of groups without consumers from ${timeText(Math.min(...expires))} on: start them before`,
+      `The target forgets positions of groups without consumers from ${timeText(first)} on: start them before`,
     )
   }
   return lines
@@ -82,12 +109,11 @@ function groupLines(group: GroupOutcome): readonly string[] {
 
 function entryRow(outcome: EntryOutcome): readonly string[] {
   const { entry } = outcome
-  const isThere = ['set', 'kept', 'deleted'].includes(outcome.outcome)
   return [
     entry.topic,
     String(entry.partition),
     String(entry.current?.offset ?? '-'),
-    String((isThere ? entry.target : entry.current?.offset) ?? '-'),
+    String(outcome.now ?? '-'),
     outcome.outcome.toUpperCase(),
     'error' in outcome ? `${outcome.error.message} [${outcome.error.code}]` : entry.reason,
   ]

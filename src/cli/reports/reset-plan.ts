@@ -1,6 +1,6 @@
 import type { Plan, PlanTable } from '../../offsets/index.ts'
 import { csvText } from '../render/machine-formats.ts'
-import { countText } from '../render/quantities.ts'
+import { countText, timeText } from '../render/quantities.ts'
 import { heavyRule, lightRule, printable, tableLines } from '../render/table.ts'
 
 /** The plan for people. */
@@ -32,6 +32,12 @@ export function planText(table: PlanTable, title = 'Offset Reset Plan'): string 
   lines.push('', `Total partitions to reset: ${table.toReset}`)
   if (table.toDelete > 0) lines.push(`Positions to delete: ${countText(table.toDelete)}`)
   if (table.reread > 0) lines.push(`Records that will be read again: ${countText(table.reread)}`)
+  if (table.map !== undefined) lines.push(`Translated by ${printable(table.map)}`)
+  if (table.expires !== undefined) {
+    lines.push(
+      `Set now, the target forgets positions of groups without consumers from ${timeText(table.expires)} on`,
+    )
+  }
   if (table.notices.length > 0) {
     lines.push(
       '',

@@ -38,8 +38,9 @@ export function snapshotObject(written: Snapshot, whole: Snapshot): Readonly<Rec
   return {
     ...headObject(written),
     plan_hash: written.planHash ?? null,
-    groups: whole.groups.map(({ group, positions, absent }) => ({
+    groups: whole.groups.map(({ group, type, positions, absent }) => ({
       group,
+      type: type ?? null,
       positions: positions.map(({ topic, partition, offset, leaderEpoch, metadata }) => ({
         topic,
         partition,
@@ -73,7 +74,7 @@ export function snapshotText(written: Snapshot, whole: Snapshot): string {
       ...(base === undefined ? [] : ([['Changes since', base.id]] as const)),
     ]),
   ]
-  for (const { group, positions, absent } of whole.groups) {
+  for (const { group, type, positions, absent } of whole.groups) {
     const rows = [
       ...positions.map(({ topic, partition, offset, metadata }) => ({
         topic,
@@ -87,7 +88,8 @@ export function snapshotText(written: Snapshot, whole: Snapshot): string {
       columns,
       rows.map(({ topic, partition, offset, metadata }) => [topic, String(partition), offset, metadata]),
     )
-    lines.push('', `Consumer Group: ${printable(group)}`, lightRule)
+    const kind = type === 'share' ? 'Share Group' : 'Consumer Group'
+    lines.push('', `${kind}: ${printable(group)}`, lightRule)
     lines.push(...(rows.length === 0 ? ['No positions'] : [title, lightRule, ...cells]))
   }
   const kept = `${plural(positionsIn(whole), 'position')} of ${plural(whole.groups.length, 'group')}`

@@ -162,5 +162,5 @@ function warn({ active, empty, unstable, share }: TakenSnapshot, session: Sessio
   say('warn', names, 'with consumers, which read on: stop them before a change')
   say('warn', unstable, 'with a commit in an open transaction: the last decided one is saved')
   say('warn', empty, 'without positions: going back to this snapshot leaves them without')
-  say('info', share, 'of type share hold no positions')
+  say('info', share, 'of type share: these brokers do not tell their start offsets')
 }

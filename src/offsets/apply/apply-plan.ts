@@ -1,19 +1,28 @@
-import { Budget, type Clock, invariant, systemClock, TidemarkError } from '../../base/index.ts'
+import { type Clock, noProgress, type Progress, systemClock, TidemarkError } from '../../base/index.ts'
 import type { GroupPositions } from '../../kafka/index.ts'
+import { checkPlanCluster } from '../plan/check-plan.ts'
 import { hashPlan, type Plan } from '../plan/plan.ts'
-import { place } from '../plan/planner.ts'
 import type { SnapshotPlace } from '../snapshot/snapshot-store.ts'
-import type { ApplyReport, EntryOutcome, GroupOutcome } from './apply-report.ts'
+import type { ApplyReport } from './apply-report.ts'
+import type { Refusal } from './as-refusal.ts'
 import type { PositionsCluster } from './cluster.ts'
-import { commitGroup, notCommitted } from './commit-group.ts'
-import { readBack } from './read-back.ts'
-import { checkGroups, type Refusal } from './refusals.ts'
+import { commitFigures } from './commit-figures.ts'
+import { commitPlanned, type GroupEntries } from './commit-groups.ts'
+import { type Findings, outcomeOfGroup } from './outcomes.ts'
+import { readSettled } from './read-settled.ts'
+import { type Checked, checkGroups } from './refusals.ts'
+import { retentionMinutes } from './retention.ts'
 import { writeSnapshot } from './snapshot.ts'
+
+/** Twice `offsets.commit.timeout.ms` of a broker that was not told otherwise. */
+const lateMs = 10_000
 
 export interface ApplyOptions {
   readonly signal?: AbortSignal
   /** @default systemClock */
   readonly clock?: Clock
+  /** Phases `check`, `commit` and `read back`, counted in groups. @default noProgress */
+  readonly progress?: Pick<Progress, 'phase' | 'groups'>
   /** Where positions are saved before they are changed; `none` only when the user said so. */
   readonly snapshot: SnapshotPlace | 'none'
   /**
@@ -21,9 +30,11 @@ export interface ApplyOptions {
    * leaves that group alone and reports it. @default 'stop'
    */
   readonly onRefusal?: 'stop' | 'go-on'
-  /** Groups committed at the same time. @default 32 */
+  /** Commits under way at once, over all coordinators. @default 32 */
   readonly concurrency?: number
-  /** Ms between the two reads that tell whether a position moves. @default 2000 */
+  /** How often a position is tried again at most. @default as often as the delivery timeout allows */
+  readonly retries?: number
+  /** Ms between the two reads that tell whether a position moves; all groups are watched at once. @default 2000 */
   readonly watchMs?: number
   /** Apply although a position moved since the plan was made. @default false */
   readonly allowMoved?: boolean
@@ -41,96 +52,88 @@ export async function applyPlan(
   cluster: PositionsCluster,
   options: ApplyOptions,
 ): Promise<ApplyReport> {
-  const clock = options.clock ?? systemClock
+  const { clock = systemClock, progress = noProgress, signal } = options
   checkPlan(plan, cluster)
-  const groups = [...Map.groupBy(plan.entries, ({ group }) => group)]
-  const touched = groups
-    .filter(([, entries]) => entries.some(({ action }) => action !== 'KEEP' && action !== 'SKIP'))
-    .map(([group]) => group)
-  const checked =
-    touched.length === 0
-      ? { refusals: [], positions: new Map<string, GroupPositions>() }
-      : await checkGroups(plan, touched, cluster, {
-          clock,
-          watchMs: options.watchMs ?? 2000,
-          allowMoved: options.allowMoved ?? false,
-          ...(options.signal && { signal: options.signal }),
-        })
+  const groups: GroupEntries = [...Map.groupBy(plan.entries, ({ group }) => group)]
+  const touched = new Set(touchedGroups(plan))
+  progress.phase('check', { groups: touched.size })
+  const checked = await check(plan, [...touched], cluster, options)
   if (options.onRefusal !== 'go-on') stopIfRefused(checked.refusals)
   const refused = new Map(checked.refusals.map(({ group, error }) => [group, error]))
-  const isTouched = new Set(touched)
-  const setting = groups.filter(([group]) => isTouched.has(group) && !refused.has(group))
+  const setting = groups.filter(([group]) => touched.has(group) && !refused.has(group))
+  const snapshotId = await saveBefore(plan, setting, checked, cluster, options)
 
-  let snapshotId: string | undefined
-  if (setting.length > 0 && options.snapshot !== 'none') {
-    const saved = setting.flatMap(([group]) => checked.positions.get(group) ?? [])
-    const entries = setting.flatMap(([, entries]) => entries.filter(({ action }) => action === 'SET'))
-    snapshotId = await writeSnapshot(
-      options.snapshot,
-      { clusterId: cluster.clusterId, created: clock.now(), planHash: plan.hash, groups: saved, entries },
-      options.signal ? { signal: options.signal } : {},
-    )
-  }
-
-  const places = new Budget(options.concurrency ?? 32)
-  const commits = await Promise.all(
-    setting.map(async ([group, entries]) => {
-      try {
-        return await places.with(1, () => commitGroup(group, entries, cluster, clock), options.signal)
-      } catch {
-        return notCommitted(group, entries, clock)
-      }
-    }),
-  )
-  const problemOf = await readBack(
-    setting.map(([group]) => group),
-    cluster,
-    options.signal,
-  )
-  const retentionMinutes = setting.length === 0 ? undefined : await retention(cluster)
-  const committed = new Map(commits.map((commit) => [commit.group, commit]))
-  const outcomes = groups.map(([group, entries]): GroupOutcome => {
-    const commit = committed.get(group)
-    const results = entries.map((entry): EntryOutcome => {
-      if (entry.action === 'KEEP') return { entry, outcome: 'kept' }
-      if (entry.action === 'SKIP') return { entry, outcome: 'skipped' }
-      if (commit === undefined) {
-        return { entry, outcome: 'refused', error: refusalOf(group, refused) }
-      }
-      const error = commit.failed.get(place(entry.topic, entry.partition)) ?? problemOf(entry)
-      if (error) return { entry, outcome: 'failed', error }
-      return { entry, outcome: entry.action === 'DELETE' ? 'deleted' : 'set' }
-    })
-    const isSet = results.some(({ outcome }) => outcome === 'set')
-    return {
-      group,
-      outcome: outcomeOf(results),
-      entries: results,
-      commitMs: commit?.ms,
-      expires:
-        isSet && commit && retentionMinutes !== undefined ? commit.at + retentionMinutes * 60_000 : undefined,
-    }
+  progress.phase('commit', { groups: setting.length })
+  const started = clock.monotonic()
+  const committed = await commitPlanned(setting, cluster, {
+    clock,
+    onGroup: () => progress.groups(1),
+    ...(signal && { signal }),
+    ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
+    ...(options.retries !== undefined && { retries: options.retries }),
   })
+  const seconds = (clock.monotonic() - started) / 1000
+  progress.phase('read back', { groups: setting.length })
+  const findings: Findings = {
+    committed,
+    refused,
+    seen: checked.positions,
+    readBack: await readSettled(setting, committed, cluster, { clock, signal, lateMs }),
+    retentionMinutes: setting.length === 0 ? undefined : await retentionMinutes(cluster),
+  }
+  progress.groups(setting.length)
+  const outcomes = groups.map(([group, entries]) => outcomeOfGroup(group, entries, findings))
   const counts = { set: 0, deleted: 0, kept: 0, skipped: 0, failed: 0, refused: 0 }
   for (const { entries } of outcomes) for (const { outcome } of entries) counts[outcome]++
+  const changing = setting.flatMap(([, entries]) => entries.filter(isChange)).length
   return {
     clusterId: cluster.clusterId,
     planHash: plan.hash,
     snapshotId,
     groups: outcomes,
     counts,
-    retentionMinutes,
+    commits: commitFigures(committed.values(), changing, seconds),
+    retentionMinutes: findings.retentionMinutes,
   }
 }
 
+/** The groups of which a plan would change something, or cannot. */
+export function touchedGroups(plan: Plan): readonly string[] {
+  const touched = plan.entries.filter(({ action }) => action !== 'KEEP' && action !== 'SKIP')
+  return [...new Set(touched.map(({ group }) => group))]
+}
+
+function isChange({ action }: Plan['entries'][number]): boolean {
+  return action === 'SET' || action === 'DELETE'
+}
+
+async function check(
+  plan: Plan,
+  touched: readonly string[],
+  cluster: PositionsCluster,
+  { signal, clock = systemClock, watchMs = 2000, allowMoved = false }: ApplyOptions,
+): Promise<Checked> {
+  if (touched.length === 0) return { refusals: [], positions: new Map<string, GroupPositions>() }
+  return await checkGroups(plan, touched, cluster, { clock, watchMs, allowMoved, ...(signal && { signal }) })
+}
+
+async function saveBefore(
+  plan: Plan,
+  setting: GroupEntries,
+  { positions }: Checked,
+  cluster: PositionsCluster,
+  { snapshot, signal, clock = systemClock }: ApplyOptions,
+): Promise<string | undefined> {
+  if (setting.length === 0 || snapshot === 'none') return undefined
+  const groups = setting.flatMap(([group]) => positions.get(group) ?? [])
+  const entries = setting.flatMap(([, entries]) => entries.filter(({ action }) => action === 'SET'))
+  const { clusterId } = cluster
+  const content = { clusterId, created: clock.now(), planHash: plan.hash, groups, entries }
+  return await writeSnapshot(snapshot, content, signal ? { signal } : {})
+}
+
 function checkPlan(plan: Plan, cluster: PositionsCluster): void {
-  if (plan.clusterId !== cluster.clusterId) {
-    throw new TidemarkError(
-      'SOURCE_MISMATCH',
-      `The plan was made for cluster ${plan.clusterId}, but this is cluster ${cluster.clusterId}`,
-      { hint: 'Check the address, or make a plan for this cluster.' },
-    )
-  }
+  checkPlanCluster(plan, cluster.clusterId)
   if (hashPlan(plan) !== plan.hash) {
     throw new TidemarkError('PLAN_ALTERED', 'The plan was changed after it was made', {
       hint: 'Make the plan again, with the options that give what you want, and apply that.',
@@ -151,27 +154,4 @@ function stopIfRefused(refusals: readonly Refusal[]): void {
     },
     cause: first.error,
   })
-}
-
-/** Of a group with a refused entry, the others are left alone too: a group moves as a whole or not at all. */
-function refusalOf(group: string, refused: ReadonlyMap<string, TidemarkError>): TidemarkError {
-  const error = refused.get(group)
-  invariant(error, 'a group that was not committed was refused', { group })
-  return error
-}
-
-function outcomeOf(results: readonly EntryOutcome[]): GroupOutcome['outcome'] {
-  if (results.some(({ outcome }) => outcome === 'refused')) return 'refused'
-  if (!results.some(({ outcome }) => outcome === 'failed')) return 'done'
-  return results.some(({ outcome }) => outcome !== 'failed' && outcome !== 'skipped') ? 'partial' : 'failed'
-}
-
-/** Not every principal may read broker settings: then the report gives no date. */
-async function retention(cluster: PositionsCluster): Promise<number | undefined> {
-  try {
-    const minutes = Number(await cluster.brokerConfig('offsets.retention.minutes'))
-    return Number.isSafeInteger(minutes) && minutes > 0 ? minutes : undefined
-  } catch {
-    return undefined
-  }
 }

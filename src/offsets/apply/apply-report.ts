@@ -1,10 +1,15 @@
 import type { TidemarkError } from '../../base/index.ts'
 import type { PlanEntry } from '../plan/plan.ts'
+import type { CommitFigures } from './commit-figures.ts'
 
-/** What became of one entry: `set` was committed and read back, `deleted` is gone when read back. */
-export type EntryOutcome =
-  | { readonly entry: PlanEntry; readonly outcome: 'set' | 'deleted' | 'kept' | 'skipped' }
-  | { readonly entry: PlanEntry; readonly outcome: 'failed' | 'refused'; readonly error: TidemarkError }
+/**
+ * What became of one entry: `set` was committed and read back, `deleted` is gone when read back. `now` is the position that the group
+ * has there, as last read; undefined when it has none, or it could not be read (the error says so).
+ */
+export type EntryOutcome = { readonly entry: PlanEntry; readonly now: bigint | undefined } & (
+  | { readonly outcome: 'set' | 'deleted' | 'kept' | 'skipped' }
+  | { readonly outcome: 'failed' | 'refused'; readonly error: TidemarkError }
+)
 
 /** What became of one group. */
 export interface GroupOutcome {
@@ -15,8 +20,10 @@ export interface GroupOutcome {
    */
   readonly outcome: 'done' | 'partial' | 'failed' | 'refused'
   readonly entries: readonly EntryOutcome[]
-  /** Ms from the commit request to its answer; undefined when nothing was to be committed. */
+  /** Ms from the commit request to its answer; undefined when nothing was to be committed, or nothing was answered. */
   readonly commitMs: number | undefined
+  /** Commit requests beyond the first. */
+  readonly retries: number
   /**
    * When the target forgets the positions unless a consumer joins before: ms since the epoch. Undefined when
    * not known or nothing is kept.
@@ -32,6 +39,8 @@ export interface ApplyReport {
   readonly groups: readonly GroupOutcome[]
   /** Partitions by outcome. */
   readonly counts: Readonly<Record<EntryOutcome['outcome'], number>>
+  /** Undefined when nothing was committed. */
+  readonly commits: CommitFigures | undefined
   /**
    * How long the target keeps positions of a group without members, in minutes; undefined when it may not be
    * read.

@@ -4,8 +4,13 @@ import type { PlanEntry } from '../plan/plan.ts'
 import { place, sameMetadata } from '../plan/planner.ts'
 import type { PositionsCluster } from './cluster.ts'
 
-/** Says how what the target holds differs from an entry; undefined where it does not. */
-export type ReadBack = (entry: PlanEntry) => TidemarkError | undefined
+/** What the target holds after the commits. */
+export interface ReadBack {
+  /** The position as it was read; undefined where there is none, or it could not be read. */
+  now(entry: PlanEntry): bigint | undefined
+  /** How what the target holds differs from an entry that was committed; undefined where it does not. */
+  problem(entry: PlanEntry): TidemarkError | undefined
+}
 
 /**
  * Reads the positions of groups after their commits. Never rejects: what could not be read is a problem of
@@ -37,28 +42,41 @@ export async function readBack(
   } catch (error) {
     for (const group of groups) unread.set(group, error instanceof Error ? error : new Error(String(error)))
   }
-  return (entry) => {
-    const { group, topic, partition, action, target } = entry
-    const where = `The position of '${group}' in ${topic}/${partition}`
-    const details = { group, topic, partition }
-    const failure = unread.get(group)
-    if (failure) {
-      const done = action === 'DELETE' ? 'deleted' : 'committed'
-      const message = `${where} was ${done} but could not be read back: ${failure.message}`
-      return new TidemarkError('POSITION_NOT_KEPT', message, { cause: failure, details })
-    }
-    const now = read.get(group)?.get(place(topic, partition))
-    if (action === 'DELETE' && now === undefined) return undefined
-    if (target !== undefined && now?.offset === target && sameMetadata(now.metadata, entry)) return undefined
-    const message =
-      action === 'DELETE'
-        ? `${where} was deleted but reads back as ${now?.offset}`
-        : now?.offset === target
-          ? `${where} was set to ${target}, but its metadata reads back differently`
-          : `${where} was set to ${target} but reads back as ${now?.offset ?? 'none'}`
-    return new TidemarkError('POSITION_NOT_KEPT', message, {
+  const found = ({ group, topic, partition }: PlanEntry) => read.get(group)?.get(place(topic, partition))
+  return {
+    now: (entry) => found(entry)?.offset,
+    problem: (entry) => problemOf(entry, found(entry), unread.get(entry.group), signal?.aborted ?? false),
+  }
+}
+
+function problemOf(
+  entry: PlanEntry,
+  now: Position | undefined,
+  failure: Error | undefined,
+  interrupted: boolean,
+): TidemarkError | undefined {
+  const { group, topic, partition, action, target } = entry
+  const where = `The position of '${group}' in ${topic}/${partition}`
+  const details = { group, topic, partition }
+  if (failure) {
+    const done = action === 'DELETE' ? 'deleted' : 'committed'
+    const message = `${where} was ${done} but could not be read back: ${failure.message}`
+    return new TidemarkError(interrupted ? 'INTERRUPTED' : 'POSITION_NOT_KEPT', message, {
+      cause: failure,
       details,
-      hint: 'Something else commits for the group: stop it, then run the command again.',
+      hint: 'Run the same command again: what is in place stays.',
     })
   }
+  if (action === 'DELETE' && now === undefined) return undefined
+  if (target !== undefined && now?.offset === target && sameMetadata(now.metadata, entry)) return undefined
+  const message =
+    action === 'DELETE'
+      ? `${where} was deleted but reads back as ${now?.offset}`
+      : now?.offset === target
+        ? `${where} was set to ${target}, but its metadata reads back differently`
+        : `${where} was set to ${target} but reads back as ${now?.offset ?? 'none'}`
+  return new TidemarkError('POSITION_NOT_KEPT', message, {
+    details,
+    hint: 'Something else commits for the group: stop it, then run the command again.',
+  })
 }

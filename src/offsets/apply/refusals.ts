@@ -1,16 +1,13 @@
 import { type Clock, TidemarkError } from '../../base/index.ts'
-import type { GroupDescription, GroupPositions, Position } from '../../kafka/index.ts'
+import type { GroupPositions } from '../../kafka/index.ts'
 import type { Plan, PlanEntry } from '../plan/plan.ts'
 import { outOfRangeError, place, rangeSentence } from '../plan/planner.ts'
 import { type LogBounds, withinLog } from '../translate/translation.ts'
+import { lookForMembers, offsetsOf, watchPositions } from './active-groups.ts'
+import type { Refusal } from './as-refusal.ts'
 import type { PositionsCluster } from './cluster.ts'
 import { readLogs } from './read-target.ts'
-
-/** Why a group is not touched. */
-export interface Refusal {
-  readonly group: string
-  readonly error: TidemarkError
-}
+import { typeDiffers, typeRefusals } from './type-refusals.ts'
 
 export interface CheckOptions {
   readonly signal?: AbortSignal
@@ -44,13 +41,9 @@ export async function checkGroups(
   }
   for (const entry of plan.entries) if (entry.action === 'REFUSE') refuse(entry.group, refusedEntry(entry))
 
-  const wanted = new Set(groups)
-  const listed = (await cluster.listGroups()).filter(({ group }) => wanted.has(group))
-  const described = await cluster.describeGroups(listed)
-  for (const description of described.done) {
-    if (description.members.length > 0) refuse(description.group, activeMembers(description))
-  }
-  for (const { item, error } of described.failed) refuse(item, asTidemark(error, item))
+  const { listed, refusals: withMembers } = await lookForMembers(groups, cluster)
+  for (const { group, error } of await typeRefusals(plan, listed, cluster)) refuse(group, error)
+  for (const { group, error } of withMembers) refuse(group, error)
 
   const setting = plan.entries.filter(({ action }) => action === 'SET')
   const topics = [...new Set(setting.map(({ topic }) => topic))]
@@ -60,12 +53,11 @@ export async function checkGroups(
     if (outside) refuse(entry.group, outside)
   }
 
-  const before = await read(cluster, groups, options.signal)
-  for (const [group, error] of before.failed) refuse(group, error)
+  const { before, after, refusals: inUse } = await watchPositions(groups, cluster, options)
+  // That it is in use says more than that it has moved.
+  for (const { group, error } of inUse) refuse(group, error)
   if (!options.allowMoved) {
-    const offsets = new Map(
-      [...before.positions].map(([group, { positions }]) => [group, offsetsOf(positions)]),
-    )
+    const offsets = new Map([...before].map(([group, { positions }]) => [group, offsetsOf(positions)]))
     for (const entry of plan.entries) {
       const now = offsets.get(entry.group)
       if (entry.action === 'SKIP' || entry.action === 'REFUSE' || now === undefined) continue
@@ -73,30 +65,14 @@ export async function checkGroups(
       if (moved) refuse(entry.group, moved)
     }
   }
-
-  await options.clock.sleep(options.watchMs, options.signal)
-  const after = await read(cluster, groups, options.signal)
-  for (const [group, error] of after.failed) refuse(group, error)
-  for (const [group, now] of after.positions) {
-    const earlier = before.positions.get(group)
-    const moving = earlier && firstDifference(earlier, now)
-    if (moving) refuse(group, positionMoves(group, moving))
-  }
   return {
     refusals: [...refusals].map(([group, error]) => ({ group, error })),
-    positions: after.positions,
-  }
-}
-
-async function read(cluster: PositionsCluster, groups: readonly string[], signal: AbortSignal | undefined) {
-  const { done, failed } = await cluster.fetchPositions(groups, signal ? { signal } : {})
-  return {
-    positions: new Map(done.map((group) => [group.group, group])),
-    failed: failed.map(({ item, error }) => [item, asTidemark(error, item)] as const),
+    positions: after,
   }
 }
 
 function refusedEntry(entry: PlanEntry): TidemarkError {
+  if (entry.kind === 'other-type') return typeDiffers(entry.group, entry.reason)
   if (entry.kind !== 'unreadable') return outOfRangeError(entry)
   return new TidemarkError('BROKER_ERROR', entry.reason, { details: { group: entry.group } })
 }
@@ -118,30 +94,6 @@ function outsideLog(entry: PlanEntry, log: LogBounds | undefined): TidemarkError
   return outOfRangeError({ ...entry, reason: rangeSentence(entry.partition, outOfRange, log) })
 }
 
-function activeMembers({ group, members }: GroupDescription): TidemarkError {
-  const shown = members.slice(0, 10).map(({ clientId, host }) => `${clientId} at ${host}`)
-  const rest = members.length > shown.length ? ` and ${members.length - shown.length} more` : ''
-  return new TidemarkError(
-    'GROUP_ACTIVE',
-    `Consumer group has active members: '${group}' has ${shown.join(', ')}${rest}`,
-    {
-      hint: 'Stop all consumers of the group, then run the command again.',
-      details: { group, members: members.map(({ clientId, host }) => ({ clientId, host })) },
-    },
-  )
-}
-
-function positionMoves(group: string, where: Difference): TidemarkError {
-  return new TidemarkError(
-    'GROUP_ACTIVE',
-    `Consumer group has active members: '${group}' shows none, but its position in ${where.topic}/${where.partition} moves (${where.before ?? 'none'} → ${where.after ?? 'none'})`,
-    {
-      hint: 'A consumer that uses assign() commits for the group: stop it, then run the command again.',
-      details: { group, topic: where.topic, partition: where.partition },
-    },
-  )
-}
-
 /**
  * A rerun after a crash finds some positions where the plan wants them: they have not moved, they are done.
  */
@@ -156,38 +108,4 @@ function movedSincePlan(entry: PlanEntry, now: bigint | undefined): TidemarkErro
       details: { group, topic, partition },
     },
   )
-}
-
-interface Difference {
-  readonly topic: string
-  readonly partition: number
-  readonly before: bigint | undefined
-  readonly after: bigint | undefined
-}
-
-function firstDifference(before: GroupPositions, after: GroupPositions): Difference | undefined {
-  const earlier = offsetsOf(before.positions)
-  const later = offsetsOf(after.positions)
-  for (const { topic, partition } of [...before.positions, ...after.positions]) {
-    const [was, is] = [earlier.get(place(topic, partition)), later.get(place(topic, partition))]
-    if (was !== is) return { topic, partition, before: was, after: is }
-  }
-  return undefined
-}
-
-function offsetsOf(positions: readonly Position[]): ReadonlyMap<string, bigint> {
-  return new Map(
-    positions
-      .filter(({ offset }) => offset >= 0n)
-      .map(({ topic, partition, offset }) => [place(topic, partition), offset]),
-  )
-}
-
-/** An error of one group as one of ours, with the group named. */
-export function asTidemark(error: Error, group: string): TidemarkError {
-  if (error instanceof TidemarkError) return error
-  return new TidemarkError('BROKER_ERROR', `Consumer group '${group}': ${error.message}`, {
-    cause: error,
-    details: { group },
-  })
 }

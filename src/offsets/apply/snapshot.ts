@@ -1,6 +1,7 @@
 import type { GroupPositions } from '../../kafka/index.ts'
-import type { PlanEntry } from '../plan/plan.ts'
+import { isOfTarget, type PlanEntry } from '../plan/plan.ts'
 import { place } from '../plan/planner.ts'
+import { shareMark } from '../share-mark.ts'
 import type { SnapshotGroup } from '../snapshot/snapshot.ts'
 import { type SnapshotPlace, saveSnapshot } from '../snapshot/snapshot-store.ts'
 
@@ -41,14 +42,24 @@ export async function writeSnapshot(
   return id
 }
 
-function snapshotGroup({ group, positions }: GroupPositions, changing: readonly PlanEntry[]): SnapshotGroup {
+function snapshotGroup(
+  { group, type, positions }: GroupPositions,
+  changing: readonly PlanEntry[],
+): SnapshotGroup {
+  // Of a share group without start offsets only the plan knows what it is.
+  const isShare = type === 'share' || changing.some((entry) => entry.type === 'share')
   const present = positions.filter(({ offset }) => offset >= 0n)
   const places = new Set(present.map(({ topic, partition }) => place(topic, partition)))
+  const set = changing.flatMap(({ topic, partition, target, kind }) =>
+    target !== undefined && isOfTarget(kind) ? [{ topic, partition, offset: target }] : [],
+  )
   return {
     group,
+    ...shareMark(isShare),
     positions: present,
     absent: changing
       .filter(({ topic, partition }) => !places.has(place(topic, partition)))
       .map(({ topic, partition }) => ({ topic, partition })),
+    ...(set.length > 0 && { set }),
   }
 }

@@ -1,5 +1,7 @@
 import type { Cluster, Failure, GroupListing, GroupPositions, Position } from '../../kafka/index.ts'
+import { unknownShareGroups } from '../groups/unknown-share-groups.ts'
 import { place } from '../plan/planner.ts'
+import { shareMark } from '../share-mark.ts'
 import type { OffsetsFile, SavedGroup, SavedPosition } from './offsets-file.ts'
 import { type RecordTime, recordTimes } from './record-times.ts'
 
@@ -20,7 +22,7 @@ export interface CapturedOffsets {
   readonly active: readonly GroupListing[]
   /** Groups without any position: not in the file. */
   readonly empty: readonly string[]
-  /** Share groups: they hold no positions. */
+  /** Share groups whose start offsets the brokers cannot tell: not in the file. */
   readonly share: readonly string[]
   /** Groups with a position in a transaction that was still open: the last decided one is saved. */
   readonly unstable: readonly string[]
@@ -39,14 +41,15 @@ export async function captureOffsets(cluster: Cluster, options: CaptureOptions):
   const wanted = options.wanted ?? (() => true)
   const cancel = options.signal ? { signal: options.signal } : {}
   const listed = (await cluster.listGroups()).filter(({ group }) => wanted(group))
-  const share = listed.filter(({ type }) => type === 'share').map(({ group }) => group)
-  const names = listed.filter(({ type }) => type !== 'share').map(({ group }) => group)
+  const names = listed.map(({ group }) => group)
   const fetched = names.length === 0 ? noGroups : await cluster.fetchPositions(names, cancel)
   const found = fetched.done.map((group) => ({
     ...group,
     positions: group.positions.filter(({ offset }) => offset >= 0n),
   }))
   const held = found.filter(({ positions }) => positions.length > 0)
+  const share = await unknownShareGroups(cluster, listed, held)
+  const unknown = new Set(share)
   const positions = held.flatMap((group) => group.positions)
   const { ends, failed: unmeasured } = await logEnds(cluster, positions, cancel)
   const isThere = ({ topic, partition }: Position) => ends.has(place(topic, partition))
@@ -68,7 +71,7 @@ export async function captureOffsets(cluster: Cluster, options: CaptureOptions):
       removed: [],
     },
     active: listed.filter(({ group, state }) => holding.has(group) && !/^(empty|dead)$/i.test(state)),
-    empty: found.filter(({ group }) => !holding.has(group)).map(({ group }) => group),
+    empty: found.filter(({ group }) => !holding.has(group) && !unknown.has(group)).map(({ group }) => group),
     share,
     unstable: held.filter((group) => group.unstable.length > 0).map(({ group }) => group),
     failed: fetched.failed,
@@ -107,7 +110,7 @@ async function logEnds(
 }
 
 function savedGroup(
-  { group, positions }: GroupPositions,
+  { group, type, positions }: GroupPositions,
   taken: number,
   lagOf: (position: Position) => bigint | undefined,
   timeOf: RecordTime,
@@ -126,5 +129,5 @@ function savedGroup(
       }))
       .sort((a, b) => a.partition - b.partition),
   ])
-  return { group, taken, topics: new Map(topics) }
+  return { group, ...shareMark(type === 'share'), taken, topics: new Map(topics) }
 }

@@ -1,3 +1,5 @@
+import type { ShareMark } from '../share-mark.ts'
+
 /** A position as a file of `kmap` holds it. */
 export interface SavedPosition {
   readonly partition: number
@@ -13,7 +15,7 @@ export interface SavedPosition {
   readonly lag: bigint | undefined
 }
 
-export interface SavedGroup {
+export interface SavedGroup extends ShareMark {
   readonly group: string
   /** When its positions were read; ms since the epoch. */
   readonly taken: number

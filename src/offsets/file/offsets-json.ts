@@ -1,4 +1,5 @@
 import { JsonValue, offsetToJson } from '../json-value.ts'
+import { readShareMark } from '../share-mark.ts'
 import type { OffsetsBase, OffsetsFile, RemovedPosition, SavedGroup, SavedPosition } from './offsets-file.ts'
 
 /** What {@link offsetsFromJson} found. */
@@ -29,7 +30,12 @@ export function offsetsFromJson(text: string, name: string): ReadOffsets {
         .at('topics')
         .members()
         .map(([topic, positions]) => [topic, readPositions(positions)] as const)
-      return { group, taken: own.present ? time(own) : taken, topics: new Map(topics) }
+      return {
+        group,
+        ...readShareMark(value),
+        taken: own.present ? time(own) : taken,
+        topics: new Map(topics),
+      }
     })
   const since = root.at('since')
   return {
@@ -91,6 +97,7 @@ function groupJson(group: SavedGroup): string {
   )
   const members = [
     `"group": ${JSON.stringify(group.group)}`,
+    ...(group.type ? [`"type": ${JSON.stringify(group.type)}`] : []),
     topics.length === 0 ? '"topics": {}' : `"topics": {\n${topics.join(',\n')}\n${inner}}`,
     `"timestamp": ${timeJson(group.taken)}`,
   ]

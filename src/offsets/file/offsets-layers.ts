@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { TidemarkError } from '../../base/index.ts'
 import { offsetToJson } from '../json-value.ts'
 import { place } from '../plan/planner.ts'
+import { shareMark } from '../share-mark.ts'
 import {
   type OffsetsFile,
   positionsOf,
@@ -81,12 +82,16 @@ export function layerOffsets(files: readonly [NamedOffsets, ...NamedOffsets[]]):
 
 function layer(below: OffsetsFile, above: OffsetsFile): OffsetsFile {
   const gone = new Set(above.removed.map((one) => JSON.stringify([one.group, one.topic, one.partition])))
-  const groups = new Map<string, { taken: number; topics: Map<string, Map<number, SavedPosition>> }>()
+  const groups = new Map<
+    string,
+    { type: SavedGroup['type']; taken: number; topics: Map<string, Map<number, SavedPosition>> }
+  >()
   for (const file of [below, above]) {
-    for (const [{ group, taken }, topic, position] of positionsOf(file)) {
+    for (const [{ group, type, taken }, topic, position] of positionsOf(file)) {
       if (file === below && gone.has(JSON.stringify([group, topic, position.partition]))) continue
-      const kept = groups.get(group) ?? { taken, topics: new Map<string, Map<number, SavedPosition>>() }
+      const kept = groups.get(group) ?? { type, taken, topics: new Map<string, Map<number, SavedPosition>>() }
       groups.set(group, kept)
+      kept.type = type
       kept.taken = taken
       const partitions = kept.topics.get(topic) ?? new Map<number, SavedPosition>()
       kept.topics.set(topic, partitions)
@@ -96,8 +101,9 @@ function layer(below: OffsetsFile, above: OffsetsFile): OffsetsFile {
   return {
     taken: above.taken,
     cluster: above.cluster,
-    groups: [...groups].map(([group, { taken, topics }]) => ({
+    groups: [...groups].map(([group, { type, taken, topics }]) => ({
       group,
+      ...shareMark(type === 'share'),
       taken,
       topics: new Map(
         [...topics].map(([topic, partitions]) => [

@@ -6,9 +6,10 @@ import { PartitionMap } from './partition-map.ts'
 import { RunBlocks } from './run-blocks.ts'
 
 /*
- * A map as bytes, version 1. Numbers are LEB128 varints unless said otherwise; text is a length and UTF-8.
+ * A map as bytes. Version 1, and 2 for a floor map, which a program that knows none must not take for an exact one. Numbers are
+ * LEB128 varints unless said otherwise; text is a length and UTF-8.
  *
- *   'TMAP' | version (u8) | flags (u8; 1 = completeFrom follows)
+ *   'TMAP' | version (u8) | flags (u8; 1 = completeFrom follows, 2 = a floor map)
  *   source cluster | source topic | source partition | target topic | target partition
  *   source end | copy start | [complete from]
  *   number of blocks | source base | target base
@@ -19,15 +20,17 @@ import { RunBlocks } from './run-blocks.ts'
  */
 const MAGIC = Buffer.from('TMAP', 'latin1')
 const VERSION = 1
+const FLOOR_VERSION = 2
 const HAS_COMPLETE_FROM = 1
+const IS_FLOOR = 2
 
 /** The map as bytes: compact, versioned, with a checksum. */
 export function encodePartitionMap(map: PartitionMap): Buffer {
   const { blocks } = map
   const out = new ByteWriter()
   out.bytes(MAGIC)
-  out.byte(VERSION)
-  out.byte(map.completeFrom === undefined ? 0 : HAS_COMPLETE_FROM)
+  out.byte(map.floor ? FLOOR_VERSION : VERSION)
+  out.byte((map.completeFrom === undefined ? 0 : HAS_COMPLETE_FROM) | (map.floor ? IS_FLOOR : 0))
   out.text(map.sourceCluster)
   out.text(map.sourceTopic)
   out.varint(BigInt(map.sourcePartition))
@@ -61,7 +64,7 @@ export function decodePartitionMap(bytes: Uint8Array, where = 'offset map'): Par
     })
   if (buffer.length < MAGIC.length + 6 || !buffer.subarray(0, 4).equals(MAGIC))
     throw damaged('it is not an offset map')
-  if (buffer.readUInt8(4) > VERSION) {
+  if (buffer.readUInt8(4) > FLOOR_VERSION) {
     throw new TidemarkError('ARCHIVE_TOO_NEW', `The ${where} was written by a newer version of Tidemark`)
   }
   const end = buffer.length - 4
@@ -79,7 +82,7 @@ export function decodePartitionMap(bytes: Uint8Array, where = 'offset map'): Par
   const completeFrom = (flags & HAS_COMPLETE_FROM) !== 0 ? reader.varint() : undefined
   return new PartitionMap(
     { sourceCluster, sourceTopic, sourcePartition, targetTopic, targetPartition },
-    { sourceEnd, copyStart, completeFrom },
+    { sourceEnd, copyStart, completeFrom, floor: (flags & IS_FLOOR) !== 0 },
     readBlocks(reader, damaged),
   )
 }

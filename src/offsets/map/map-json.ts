@@ -10,6 +10,8 @@ const LISTED_RANGES = 2_000_000
 export interface ListOptions {
   /** More ranges than this are refused with MAP_TOO_LARGE. @default 2,000,000 */
   readonly maxRanges?: number
+  /** Members to follow those of the map, for programs that want to know more. */
+  readonly more?: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -22,7 +24,7 @@ export function* mapSetToJson(set: MapSet, options: ListOptions = {}): Generator
   const topics = [...byTopic(set).values()]
   const [only] = topics
   if (topics.length === 1 && only !== undefined) {
-    yield* topicToJson(set, only, '')
+    yield* topicToJson(set, only, '', set.sourceCluster, moreMembers(options))
     yield '\n'
     return
   }
@@ -31,7 +33,16 @@ export function* mapSetToJson(set: MapSet, options: ListOptions = {}): Generator
     yield i === 0 ? '\n    ' : ',\n    '
     yield* topicToJson(undefined, maps, '    ', set.sourceCluster)
   }
-  yield topics.length === 0 ? ']\n}\n' : '\n  ]\n}\n'
+  yield `${topics.length === 0 ? ']' : '\n  ]'}${moreMembers(options)}\n}\n`
+}
+
+function moreMembers({ more = {} }: ListOptions): string {
+  return Object.entries(more)
+    .map(
+      ([key, value]) =>
+        `,\n  ${JSON.stringify(key)}: ${JSON.stringify(value, null, 2).replaceAll('\n', '\n  ')}`,
+    )
+    .join('')
 }
 
 /** Throws MAP_TOO_LARGE when the maps have more ranges than a listing may have. */
@@ -57,7 +68,8 @@ function* topicToJson(
   set: MapSet | undefined,
   maps: readonly PartitionMap[],
   indent: string,
-  cluster = set?.sourceCluster ?? '',
+  cluster: string,
+  more = '',
 ): Generator<string> {
   const [any] = maps
   if (any === undefined) return
@@ -92,9 +104,10 @@ function* topicToJson(
       source_end: offsetToJson(map.sourceEnd),
       copy_start: offsetToJson(map.copyStart),
       ...(map.completeFrom === undefined ? {} : { complete_from: offsetToJson(map.completeFrom) }),
+      ...(map.floor ? { floor: true } : {}),
     })}`
   }
-  yield `\n${inner}]\n${indent}}`
+  yield `\n${inner}]${more}\n${indent}}`
 }
 
 function origin(set: MapSetOrigin, indent: string): string {
@@ -205,6 +218,7 @@ function topicFromJson(topic: JsonValue, cluster: string): PartitionMap[] {
       sourceEnd,
       copyStart: facts?.at('copy_start').offsetOr(0n) ?? 0n,
       completeFrom: facts?.at('complete_from').offsetOr(undefined),
+      floor: facts?.at('floor').flagOr(false),
     })
   })
 }

@@ -24,8 +24,16 @@ export interface MapBounds {
    * about.
    */
   readonly sourceEnd: bigint
-  /** The target partition's log end when the copy of the partition began. */
+  /**
+   * The target partition's log end when the copy of the partition began; of a floor map: where on the target the copy may begin at
+   * the earliest.
+   */
   readonly copyStart: bigint
+  /**
+   * The map does not know every record of the copy (it was sampled, or records without headers lie among those that have them):
+   * positions in its holes are answered with `floor`, at or before the right offset. @default false
+   */
+  readonly floor?: boolean | undefined
 }
 
 /** A copied record: where it was and where it is. */
@@ -49,6 +57,8 @@ export class PartitionMap implements MapIdentity {
   readonly completeFrom: bigint | undefined
   readonly sourceEnd: bigint
   readonly copyStart: bigint
+  /** Whether there may be records of the copy that the map does not know. */
+  readonly floor: boolean
   /** The packed runs; for the file formats. */
   readonly blocks: RunBlocks
   /** The first record copied. */
@@ -65,6 +75,7 @@ export class PartitionMap implements MapIdentity {
     this.completeFrom = bounds.completeFrom
     this.sourceEnd = bounds.sourceEnd
     this.copyStart = bounds.copyStart
+    this.floor = bounds.floor ?? false
     this.blocks = blocks
     this.first = this.#record(blocks.seek(BY_RANK, 0))
     this.last = this.#record(blocks.seek(BY_RANK, blocks.records - 1))
@@ -91,6 +102,12 @@ export class PartitionMap implements MapIdentity {
   /** The first copied record whose source offset is `position` or more; undefined when none follows. */
   find(position: bigint): MappedRecord | undefined {
     return this.#record(this.#seek(BY_SOURCE, position, this.blocks.sourceBase))
+  }
+
+  /** The last copied record whose source offset is less than `position`; undefined when none lies before. */
+  findBefore(position: bigint): MappedRecord | undefined {
+    const before = this.countBefore(position)
+    return before === 0 ? undefined : this.#record(this.blocks.seek(BY_RANK, before - 1))
   }
 
   /** The first copied record whose target offset is `position` or more: the way back. */
@@ -131,7 +148,9 @@ export class PartitionMap implements MapIdentity {
       },
       {
         sourceEnd: this.targetEnd,
-        copyStart: this.sourceEnd,
+        // What a floor map does not know may lie anywhere before its first record.
+        copyStart: this.floor ? 0n : this.sourceEnd,
+        floor: this.floor,
         completeFrom: this.completeFrom === undefined ? undefined : (this.first?.target ?? this.copyStart),
       },
       packer.pack(),

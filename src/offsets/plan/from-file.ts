@@ -28,9 +28,9 @@ export interface FilePlanOptions
  */
 export function planFromFile(file: OffsetsFile, options: FilePlanOptions): Plan {
   const { strategy, name, ...rest } = options
-  const wanted = [...positionsOf(file)].map(([{ group }, topic, position]): WantedPosition => {
+  const wanted = [...positionsOf(file)].map(([{ group, type }, topic, position]): WantedPosition => {
     const { partition, offset, metadata } = position
-    const base = { group, topic, partition, metadata, reread: 0, from: [{ topic, partition, offset }] }
+    const base = { group, type, topic, partition, metadata, reread: 0, from: [{ topic, partition, offset }] }
     if (strategy.type === 'offset') return { ...base, offset, kind: 'as-given', reason: '' }
     return { ...base, kind: 'by-time', ...byTime(strategy, topic, position) }
   })
@@ -86,7 +86,8 @@ function notices(file: OffsetsFile, wanted: readonly WantedPosition[]): readonly
   ]
 }
 
-function timeText(ms: bigint): string {
+/** A time as text, however far it lies. */
+export function timeText(ms: bigint): string {
   const number = Number(ms)
   return Math.abs(number) > 8.64e15 ? String(ms) : new Date(number).toISOString()
 }

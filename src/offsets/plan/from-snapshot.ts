@@ -17,7 +17,9 @@ export function planFromSnapshot(snapshot: Snapshot, options: SnapshotPlanOption
   const wanted = snapshot.groups.flatMap((group) => [
     ...group.positions.map((position): WantedPosition => {
       const { topic, partition, offset, metadata } = position
-      return { ...plain, group: group.group, topic, partition, offset, metadata, kind: 'as-before' }
+      // Positions of an untyped group are none of a share group, whatever has the name now.
+      const type = group.type ?? 'unknown'
+      return { ...plain, group: group.group, type, topic, partition, offset, metadata, kind: 'as-before' }
     }),
     ...withoutPosition(group, current.get(group.group)?.positions ?? []),
   ])
@@ -36,7 +38,7 @@ const plain = { reason: '', reread: 0, from: [] } as const
 
 /** Where the group had no position: the partitions that the snapshot names, and all in which there is one now. */
 function withoutPosition(
-  { group, positions, absent }: SnapshotGroup,
+  { group, type, positions, absent }: SnapshotGroup,
   now: readonly { readonly topic: string; readonly partition: number; readonly offset: bigint }[],
 ): readonly WantedPosition[] {
   const held = new Set(positions.map(({ topic, partition }) => place(topic, partition)))
@@ -47,6 +49,7 @@ function withoutPosition(
   return [...places.values()].map(({ topic, partition }) => ({
     ...plain,
     group,
+    type,
     topic,
     partition,
     offset: undefined,

@@ -1,5 +1,6 @@
 import { TidemarkError } from '../../base/index.ts'
 import { JsonValue } from '../json-value.ts'
+import { readShareMark } from '../share-mark.ts'
 import {
   hashPlan,
   type Plan,
@@ -15,15 +16,22 @@ const kinds = [
   'before-copy',
   'ahead-of-copy',
   'empty',
+  'floor',
   'unmapped',
   'new-partition',
   'no-position',
   'not-copied',
   'as-given',
   'by-time',
+  'log-start',
+  'log-end',
+  'shifted',
+  'translated',
   'as-before',
   'no-partition',
   'unreadable',
+  'other-type',
+  'unwanted',
 ] as const
 const noticeCodes = [
   'share-group',
@@ -33,6 +41,19 @@ const noticeCodes = [
   'unstable-position',
   'metadata-dropped',
   'without-time',
+  'header-scan',
+  'taken-as-source',
+] as const
+const strategies = [
+  'header-based',
+  'from-mapping',
+  'positions',
+  'timestamp',
+  'duration',
+  'earliest',
+  'latest',
+  'offset',
+  'shift',
 ] as const
 
 /** A plan as the text of a file. */
@@ -53,6 +74,9 @@ export function planFromJson(text: string, file: string): Plan {
     clusterId: root.at('cluster_id').text(),
     created: time(root.at('created')),
     origin: readOrigin(root.at('origin')),
+    strategy: root.at('strategy').present ? root.at('strategy').word(strategies) : undefined,
+    map: root.at('map').textOr(undefined),
+    retentionMinutes: root.at('retention_minutes').present ? root.at('retention_minutes').count() : undefined,
     entries: root.at('entries').list().map(readEntry),
     notices: root.at('notices').list().map(readNotice),
   }
@@ -67,7 +91,7 @@ export function planFromJson(text: string, file: string): Plan {
 
 function readOrigin(origin: JsonValue): PlanOrigin {
   const captured = time(origin.at('captured'))
-  switch (origin.at('type').word(['backup', 'file', 'snapshot'])) {
+  switch (origin.at('type').word(['backup', 'file', 'snapshot', 'source', 'target', 'groups'])) {
     case 'backup':
       return {
         type: 'backup',
@@ -79,6 +103,12 @@ function readOrigin(origin: JsonValue): PlanOrigin {
       return { type: 'file', file: origin.at('file').text(), captured }
     case 'snapshot':
       return { type: 'snapshot', snapshotId: origin.at('snapshot_id').text(), captured }
+    case 'source':
+      return { type: 'source', clusterId: origin.at('cluster_id').text(), captured }
+    case 'target':
+      return { type: 'target', captured }
+    case 'groups':
+      return { type: 'groups', from: origin.at('from').textOr(undefined), captured }
   }
 }
 
@@ -86,12 +116,14 @@ function readEntry(entry: JsonValue): PlanEntry {
   const current = entry.at('current')
   return {
     group: entry.at('group').text(),
+    ...readShareMark(entry),
     topic: entry.at('topic').text(),
     partition: entry.at('partition').count(),
     current: current.present
       ? { offset: current.at('offset').offset(), metadata: current.at('metadata').textOr(null) }
       : undefined,
-    target: entry.at('target').offsetOr(undefined),
+    // A target that is refused may lie before any log: a shift, or an offset that was given.
+    target: entry.at('target').offsetOr(undefined, -(2n ** 63n)),
     metadata: entry.at('metadata').textOr(null),
     action: entry.at('action').word(actions),
     kind: entry.at('kind').word(kinds),

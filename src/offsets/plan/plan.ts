@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { offsetToJson } from '../json-value.ts'
+import { type ShareMark, shareMark } from '../share-mark.ts'
 import type { TranslationKind } from '../translate/translation.ts'
 
 /**
@@ -17,9 +18,15 @@ export type PlanAction = 'SET' | 'DELETE' | 'KEEP' | 'SKIP' | 'REFUSE'
  * - `not-copied`: the partition was not restored
  * - `as-given`: the offset was given, and is taken as it is
  * - `by-time`: the first record at or after a given time
+ * - `log-start`, `log-end`: where the log begins, or ends
+ * - `shifted`: so many offsets from where the group is
+ * - `translated`: the position has been translated before, and is one of the target
  * - `as-before`: the group had this position when a snapshot was taken
  * - `no-partition`: the target has no such partition
  * - `unreadable`: the group's positions on the target could not be read
+ * - `other-type`: the target has a share group of this name, and the positions are of another kind of group, or the other
+ *   way round
+ * - `unwanted`: the position is to be deleted, because a user said so
  */
 export type PlanKind =
   | TranslationKind
@@ -28,9 +35,23 @@ export type PlanKind =
   | 'not-copied'
   | 'as-given'
   | 'by-time'
+  | 'log-start'
+  | 'log-end'
+  | 'shifted'
+  | 'translated'
   | 'as-before'
   | 'no-partition'
   | 'unreadable'
+  | 'other-type'
+  | 'unwanted'
+
+/**
+ * Whether a position of this kind is one of the target, whatever it was before: one that was given, or was there before, may as well be
+ * one of the source.
+ */
+export function isOfTarget(kind: PlanKind): boolean {
+  return kind !== 'as-given' && kind !== 'as-before' && kind !== 'shifted'
+}
 
 /** A position on the source that a target follows from. */
 export interface SourcePosition {
@@ -46,7 +67,7 @@ export interface CurrentPosition {
 }
 
 /** One group in one partition. */
-export interface PlanEntry {
+export interface PlanEntry extends ShareMark {
   readonly group: string
   readonly topic: string
   readonly partition: number
@@ -75,6 +96,8 @@ export interface PlanNotice {
     | 'unstable-position'
     | 'metadata-dropped'
     | 'without-time'
+    | 'header-scan'
+    | 'taken-as-source'
   readonly message: string
   readonly group?: string
   readonly topic?: string
@@ -100,6 +123,35 @@ export type PlanOrigin =
       readonly snapshotId: string
       readonly captured: number
     }
+  | {
+      /** The positions that groups have on the source itself. */
+      readonly type: 'source'
+      readonly clusterId: string
+      readonly captured: number
+    }
+  | {
+      /** The positions that groups have on the target, and its logs. */
+      readonly type: 'target'
+      readonly captured: number
+    }
+  | {
+      /** Groups of the same cluster: `from` is the one whose positions are copied; undefined when some are deleted. */
+      readonly type: 'groups'
+      readonly from: string | undefined
+      readonly captured: number
+    }
+
+/** How wanted positions are found. */
+export type StrategyName =
+  | 'header-based'
+  | 'from-mapping'
+  | 'positions'
+  | 'timestamp'
+  | 'duration'
+  | 'earliest'
+  | 'latest'
+  | 'offset'
+  | 'shift'
 
 /** What would be changed, bound to the cluster and to the positions seen when it was made. */
 export interface Plan {
@@ -107,6 +159,12 @@ export interface Plan {
   /** Ms since the epoch. */
   readonly created: number
   readonly origin: PlanOrigin
+  /** Undefined in plans that are made without one, such as rollbacks. */
+  readonly strategy?: StrategyName | undefined
+  /** Which offset map translated, in words; undefined where none did. */
+  readonly map?: string | undefined
+  /** How long the target keeps positions of a group without members, in minutes; undefined when it may not be read. */
+  readonly retentionMinutes?: number | undefined
   /** By group in the order asked for, then topic, then partition. */
   readonly entries: readonly PlanEntry[]
   readonly notices: readonly PlanNotice[]
@@ -123,8 +181,14 @@ export function planToValues(plan: Omit<Plan, 'hash'>): Record<string, unknown> 
     cluster_id: plan.clusterId,
     created: new Date(plan.created).toISOString(),
     origin: originToValues(origin),
+    // Undefined members are not written: plans without them keep their hash.
+    strategy: plan.strategy,
+    map: plan.map,
+    retention_minutes: plan.retentionMinutes,
+    expires: expiryOf(plan) && new Date(expiryOf(plan) ?? 0).toISOString(),
     entries: plan.entries.map((entry) => ({
       group: entry.group,
+      ...shareMark(entry.type === 'share'),
       topic: entry.topic,
       partition: entry.partition,
       current: entry.current
@@ -161,7 +225,18 @@ function originToValues(origin: PlanOrigin): Record<string, unknown> {
       return { type: 'file', file: origin.file, captured }
     case 'snapshot':
       return { type: 'snapshot', snapshot_id: origin.snapshotId, captured }
+    case 'source':
+      return { type: 'source', cluster_id: origin.clusterId, captured }
+    case 'target':
+      return { type: 'target', captured }
+    case 'groups':
+      return { type: 'groups', from: origin.from ?? null, captured }
   }
+}
+
+/** When the target would forget the positions if the plan were applied as it is made; ms since the epoch. */
+export function expiryOf({ created, retentionMinutes }: Pick<Plan, 'created' | 'retentionMinutes'>) {
+  return retentionMinutes === undefined ? undefined : created + retentionMinutes * 60_000
 }
 
 /** The hash that binds a plan to its content. */

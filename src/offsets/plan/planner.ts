@@ -1,5 +1,6 @@
 import { TidemarkError } from '../../base/index.ts'
-import type { GroupPositions, Outcome, Position } from '../../kafka/index.ts'
+import type { GroupPositions, GroupType, Outcome, Position } from '../../kafka/index.ts'
+import { shareMark } from '../share-mark.ts'
 import { type LogBounds, type OutOfRange, withinLog } from '../translate/translation.ts'
 import { isTranslationMark } from './mark.ts'
 import {
@@ -10,6 +11,7 @@ import {
   type PlanNotice,
   type PlanOrigin,
   type SourcePosition,
+  type StrategyName,
 } from './plan.ts'
 
 /** The log of each partition of the target's topics. */
@@ -24,6 +26,8 @@ export type RangePolicy = 'fail' | 'clamp' | 'skip'
 /** A position that a group should get. */
 export interface WantedPosition {
   readonly group: string
+  /** Type of the group that the position is of. @default whatever the group is on the target */
+  readonly type?: GroupType | undefined
   readonly topic: string
   readonly partition: number
   /**
@@ -37,6 +41,8 @@ export interface WantedPosition {
   readonly reason: string
   readonly reread: number
   readonly from: readonly SourcePosition[]
+  /** Commit it also when it is there already. @default false */
+  readonly always?: boolean
 }
 
 export interface PlanInput {
@@ -44,6 +50,11 @@ export interface PlanInput {
   /** Ms since the epoch. */
   readonly created: number
   readonly origin: PlanOrigin
+  readonly strategy?: StrategyName | undefined
+  /** Which offset map translated, in words. */
+  readonly map?: string | undefined
+  /** `offsets.retention.minutes` of the target, where it may be read. */
+  readonly retentionMinutes?: number | undefined
   readonly wanted: readonly WantedPosition[]
   readonly notices: readonly PlanNotice[]
   /** The groups' positions on the target now, as the cluster answered. */
@@ -60,17 +71,21 @@ export interface PlanInput {
 export function makePlan(input: PlanInput): Plan {
   const current = new Map(input.current.done.map((group) => [group.group, positionsOf(group)]))
   const unreadable = new Map(input.current.failed.map(({ item, error }) => [item, error.message]))
+  const shared = new Set(input.current.done.filter(({ type }) => type === 'share').map(({ group }) => group))
   const entries = input.wanted.map((wanted): PlanEntry => {
     const { group, topic, partition } = wanted
     const failure = unreadable.get(group)
     const now = current.get(group)?.get(place(topic, partition))
+    const isShare = (wanted.type ?? (shared.has(group) ? 'share' : undefined)) === 'share'
     const base = {
       group,
+      ...shareMark(isShare),
       topic,
       partition,
       current: now && { offset: now.offset, metadata: now.metadata },
       target: wanted.offset,
-      metadata: wanted.metadata,
+      // Share groups keep none.
+      metadata: isShare ? null : wanted.metadata,
       kind: wanted.kind,
       reason: wanted.reason,
       reread: wanted.reread,
@@ -80,10 +95,14 @@ export function makePlan(input: PlanInput): Plan {
       const reason = `The positions of the group on the target could not be read: ${failure}`
       return { ...base, action: 'REFUSE', kind: 'unreadable', reason }
     }
+    if ((current.get(group)?.size ?? 0) > 0 && shared.has(group) !== isShare) {
+      return { ...base, action: 'REFUSE', kind: 'other-type', reason: otherType(group, shared.has(group)) }
+    }
     if (wanted.remove) return { ...base, action: now === undefined ? 'KEEP' : 'DELETE' }
     if (wanted.offset === undefined) return { ...base, action: 'SKIP' }
     // What the group had itself, and still has, is right wherever the log has gone since.
-    if (wanted.kind === 'as-before' && now?.offset === wanted.offset && sameMetadata(now.metadata, base)) {
+    const stays = wanted.kind === 'as-before' || wanted.kind === 'translated'
+    if (stays && now?.offset === wanted.offset && sameMetadata(now.metadata, base)) {
       return { ...base, action: 'KEEP' }
     }
     const log = input.logs.get(topic)?.get(partition)
@@ -104,18 +123,28 @@ export function makePlan(input: PlanInput): Plan {
         return { ...base, action, reason: sentence(wanted.reason, problem) }
       }
       const moved = `${problem}; moved to the ${outOfRange.bound === 'log-end' ? 'end' : 'start'} of the log`
-      return settle({ ...base, target, reason: sentence(wanted.reason, moved) }, now, target)
+      return settle({ ...base, target, reason: sentence(wanted.reason, moved) }, now, target, wanted.always)
     }
-    return settle(base, now, target)
+    return settle(base, now, target, wanted.always)
   })
   const plan = {
     clusterId: input.clusterId,
     created: input.created,
     origin: input.origin,
+    strategy: input.strategy,
+    map: input.map,
+    retentionMinutes: input.retentionMinutes,
     entries: inOrder(entries),
     notices: input.notices,
   }
   return { ...plan, hash: hashPlan(plan) }
+}
+
+/** Why positions of one kind of group cannot become those of the other. */
+export function otherType(group: string, isShare: boolean): string {
+  return isShare
+    ? `'${group}' is a share group on the target, and the positions are of a group of another type`
+    : `'${group}' is no share group on the target, and the positions are start offsets of a share group`
 }
 
 /** The error of document and command line for a position outside a log. */
@@ -141,9 +170,14 @@ export function rangeSentence(partition: number, { wanted }: OutOfRange, log: Lo
   return `Offset ${wanted} is out of range for partition ${partition} (current: ${log.logStart}-${log.logEnd})`
 }
 
-function settle(entry: Omit<PlanEntry, 'action'>, now: Position | undefined, target: bigint): PlanEntry {
+function settle(
+  entry: Omit<PlanEntry, 'action'>,
+  now: Position | undefined,
+  target: bigint,
+  always = false,
+): PlanEntry {
   if (now === undefined) return { ...entry, action: 'SET' }
-  if (now.offset === target && sameMetadata(now.metadata, entry)) {
+  if (!always && now.offset === target && sameMetadata(now.metadata, entry)) {
     return { ...entry, action: 'KEEP', metadata: now.metadata }
   }
   const move =

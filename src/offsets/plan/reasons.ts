@@ -21,6 +21,8 @@ export function translationReason(answer: Translation, position: bigint, map: Pa
       return `position ${position} lies ${answer.ahead} beyond what the copy knew of; reading goes on at its end`
     case 'empty':
       return 'nothing was copied; reading begins where the copy would have begun'
+    case 'floor':
+      return `the map does not know every record: reading begins after the last one known before position ${position}; at most ${answer.atMost} records are read again`
     case 'unmapped':
       return `position ${position} lies before source offset ${answer.completeFrom}, from which on the map is complete`
   }
@@ -35,9 +37,12 @@ export function mergedReason(answer: MergedTranslation, without: number, missing
   const taken = missing === 'earliest' ? 'unread' : 'read'
   return sentence(
     answer.kind === 'empty' ? 'nothing was copied; reading begins where the copy would have begun' : '',
+    answer.kind === 'floor' ? 'a map does not know every record: rounded down' : '',
     answer.kind === 'ahead-of-copy' ? 'a position lies beyond what the copy knew of' : '',
     without > 0 ? `${without} source partition(s) without a position are taken as ${taken}` : '',
-    answer.reread > 0 ? `${answer.reread} records are read again` : '',
+    answer.reread > 0
+      ? `${answer.kind === 'floor' ? 'at most ' : ''}${answer.reread} records are read again`
+      : '',
   )
 }
 

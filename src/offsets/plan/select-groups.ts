@@ -1,32 +1,33 @@
-import type { CapturedGroup, PositionCapture } from '../../archive/index.ts'
+import type { CapturedGroup } from '../../archive/index.ts'
 import { parseNamePattern, TidemarkError } from '../../base/index.ts'
+import type { GivenGroup, GivenPositions } from '../given/given-positions.ts'
 import type { PlanNotice } from './plan.ts'
 
-/** Which captured groups: every one, or those named (names, globs, `~regex`). */
+/** Which groups: every one, or those named (names, globs, `~regex`). */
 export type GroupSelection =
   | { readonly type: 'all' }
   | { readonly type: 'named'; readonly names: readonly string[] }
 
-export interface SelectedGroups {
-  readonly groups: readonly CapturedGroup[]
+export interface SelectedGroups<Group extends GivenGroup = CapturedGroup> {
+  readonly groups: readonly Group[]
   readonly notices: readonly PlanNotice[]
 }
 
 /**
- * The captured groups that a selection means, in the order asked for. Throws GROUP_NOT_FOUND when a group
+ * The groups that a selection means, in the order asked for. Throws GROUP_NOT_FOUND when a group
  * named by its exact name was not captured or has no positions, and when nothing was ever captured: to be
  * called before anything is changed. Everything else that is left out is in the notices.
  */
-export function selectGroups(
-  capture: PositionCapture | undefined,
+export function selectGroups<Group extends GivenGroup>(
+  capture: GivenPositions<Group> | undefined,
   selection: GroupSelection,
-): SelectedGroups {
+): SelectedGroups<Group> {
   if (capture === undefined) {
     throw new TidemarkError('GROUP_NOT_FOUND', 'The backup holds no positions of consumer groups', {
       hint: 'They are captured by each backup run unless that is turned off; without them no group can be set.',
     })
   }
-  const chosen = new Map<string, CapturedGroup>()
+  const chosen = new Map<string, Group>()
   const notices: PlanNotice[] = []
   if (selection.type === 'all') {
     for (const { group, error } of capture.failed) notices.push(captureFailed(group, error))
@@ -49,7 +50,7 @@ export function selectGroups(
     if (found.length === 0) {
       notices.push({
         code: 'no-match',
-        message: `No captured consumer group matches ${JSON.stringify(name)}`,
+        message: `No consumer group with positions matches ${JSON.stringify(name)}`,
       })
     }
   }
@@ -72,14 +73,14 @@ export function selectGroups(
   }
   return { groups: [...chosen.values()], notices }
 
-  function choose(group: CapturedGroup): void {
+  function choose(group: Group): void {
     if (chosen.has(group.group)) return
     if (hasPositions(group)) chosen.set(group.group, group)
     else notices.push(withoutPositions(group))
   }
 }
 
-function hasPositions(group: CapturedGroup): boolean {
+function hasPositions(group: GivenGroup): boolean {
   return group.positions.some(({ offset }) => offset >= 0n)
 }
 
@@ -87,29 +88,29 @@ function captureFailed(group: string, error: string): PlanNotice {
   return {
     code: 'capture-failed',
     group,
-    message: `The positions of consumer group '${group}' could not be captured: ${error}`,
+    message: `The positions of consumer group '${group}' could not be read: ${error}`,
   }
 }
 
-function withoutPositions({ group, type }: CapturedGroup): PlanNotice {
+function withoutPositions({ group, type }: GivenGroup): PlanNotice {
   return type === 'share'
     ? {
         code: 'share-group',
         group,
-        message: `Share group '${group}' has no committed offsets; the start offsets of share groups are not restored`,
+        message: `Share group '${group}' has no start offsets`,
       }
     : {
         code: 'no-positions',
         group,
-        message: `Consumer group '${group}' had no positions when it was captured`,
+        message: `Consumer group '${group}' has no positions`,
       }
 }
 
 function notFound(
   name: string,
-  captured: CapturedGroup | undefined,
+  captured: GivenGroup | undefined,
   failure: string | undefined,
-  capture: PositionCapture,
+  capture: GivenPositions,
 ): TidemarkError {
   const message =
     failure !== undefined
@@ -119,6 +120,6 @@ function notFound(
         : `Consumer group '${name}' not found`
   return new TidemarkError('GROUP_NOT_FOUND', message, {
     details: { group: name },
-    hint: `The capture of ${new Date(capture.taken).toISOString()} holds ${capture.groups.length} groups; check the name, or leave the group out.`,
+    hint: `${capture.groups.length} groups were looked at, as of ${new Date(capture.taken).toISOString()}; check the name, or leave the group out.`,
   })
 }

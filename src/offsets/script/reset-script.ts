@@ -32,9 +32,13 @@ export function resetScript(plan: Plan, options: ScriptOptions): string {
   return `${lines.join('\n')}\n`
 }
 
-/** Positions that are there already are set as well: the script may be run when they are not any more. */
+/**
+ * Positions that are there already are set as well: the script may be run when they are not any more. Those that are the group's own,
+ * translated before, are not: it reads on from them.
+ */
 function isCommand(entry: PlanEntry): entry is PlanEntry & { readonly target: bigint } {
-  return (entry.action === 'SET' || entry.action === 'KEEP') && entry.target !== undefined
+  const { action, kind, target } = entry
+  return (action === 'SET' || (action === 'KEEP' && kind !== 'translated')) && target !== undefined
 }
 
 function head(plan: Plan, { bootstrapServers }: ScriptOptions): string[] {
@@ -73,6 +77,12 @@ function originText(origin: PlanOrigin): string {
       return `file: ${bashQuote(origin.file)}`
     case 'snapshot':
       return `snapshot: ${bashQuote(origin.snapshotId)}`
+    case 'source':
+      return `the positions on the source cluster ${bashQuote(origin.clusterId)}`
+    case 'target':
+      return 'the positions on the cluster itself'
+    case 'groups':
+      return origin.from === undefined ? 'groups' : `group: ${bashQuote(origin.from)}`
   }
 }
 
@@ -81,6 +91,8 @@ function commandLines(entry: PlanEntry): string[] {
   const place = bashQuote(`${topic}:${partition}`)
   const note = reason === '' ? [] : [`# ${oneLine(reason)}`]
   if (isCommand(entry)) {
+    if (entry.type === 'share')
+      return [cannotLine(entry, 'no tool of Kafka sets single offsets of a share group')]
     if (group.includes('\0')) return [cannotLine(entry, 'its name cannot be an argument of a command')]
     return [
       ...note,

@@ -27,7 +27,9 @@ export function restoreScript(file: OffsetsFile, options: RestoreScriptOptions =
   const groups = file.groups
     .filter(({ topics }) => topics.size > 0)
     .sort((a, b) => a.group.split(' ').length - b.group.split(' ').length)
-  const probes = groups.filter(({ group }) => nameKind(group) !== 'impossible').slice(0, 5)
+  const probes = groups
+    .filter(({ group, type }) => type !== 'share' && nameKind(group) !== 'impossible')
+    .slice(0, 5)
   const lines = [
     ...head(file, groups, options),
     settings(addresses.test(file.cluster) ? file.cluster : ''),
@@ -91,7 +93,7 @@ function head(file: OffsetsFile, groups: readonly SavedGroup[], { active = [] }:
   ]
 }
 
-function groupLines({ group, topics }: SavedGroup): readonly string[] {
+function groupLines({ group, type, topics }: SavedGroup): readonly string[] {
   const kind = nameKind(group)
   const legal = [...topics].filter(([topic]) => topicName.test(topic))
   const illegal = [...topics].flatMap(([topic, positions]) =>
@@ -99,14 +101,16 @@ function groupLines({ group, topics }: SavedGroup): readonly string[] {
   )
   const cannot = (topic: string, { partition, offset }: SavedPosition, reason: string) =>
     `cannot ${[`${topic}:${partition} -> ${offset}`, reason].map((word) => bashQuote(printable(word))).join(' ')}`
-  if (kind === 'impossible') {
+  if (kind === 'impossible' || type === 'share') {
+    const reason =
+      type === 'share'
+        ? 'no tool of Kafka sets single offsets of a share group'
+        : "Kafka's tool cannot be given a group with this name"
     return [
       '',
       `group ${bashQuote(printable(group))}`,
       ...[...topics].flatMap(([topic, positions]) =>
-        positions.map((position) =>
-          cannot(topic, position, "Kafka's tool cannot be given a group with this name"),
-        ),
+        positions.map((position) => cannot(topic, position, reason)),
       ),
     ]
   }

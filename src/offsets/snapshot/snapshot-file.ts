@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Position, TopicPartition } from '../../kafka/index.ts'
 import { JsonValue, offsetToJson } from '../json-value.ts'
 import { place } from '../plan/planner.ts'
+import { readShareMark, shareMark } from '../share-mark.ts'
 import type { Snapshot, SnapshotGroup } from './snapshot.ts'
 
 const format = 'tidemark-offset-snapshot'
@@ -67,8 +68,9 @@ function snapshotToValues(snapshot: Snapshot): Readonly<Record<string, unknown>>
     cluster_id: snapshot.clusterId,
     plan_hash: snapshot.planHash ?? null,
     ...(base && { since: { id: base.id, created: new Date(base.created).toISOString(), hash: base.hash } }),
-    groups: snapshot.groups.map(({ group, positions, absent }) => ({
+    groups: snapshot.groups.map(({ group, type, positions, absent, set }) => ({
       group,
+      ...shareMark(type === 'share'),
       positions: positions.map(({ topic, partition, offset, leaderEpoch, metadata }) => ({
         topic,
         partition,
@@ -77,6 +79,10 @@ function snapshotToValues(snapshot: Snapshot): Readonly<Record<string, unknown>>
         metadata,
       })),
       absent: absent.map(({ topic, partition }) => ({ topic, partition })),
+      // Not written where there is none: the hash of a snapshot without it stays what it was.
+      ...(set && {
+        set: set.map(({ topic, partition, offset }) => ({ topic, partition, offset: offsetToJson(offset) })),
+      }),
     })),
     ...(base && {
       removed: snapshot.removed.map(({ group, topic, partition }) => ({ group, topic, partition })),
@@ -99,6 +105,7 @@ function readGroups(value: JsonValue): readonly SnapshotGroup[] {
 }
 
 function readGroup(value: JsonValue): SnapshotGroup {
+  const set = value.at('set')
   const seen = new Set<string>()
   const once = (at: JsonValue): TopicPartition => {
     const found = readPlace(at)
@@ -109,6 +116,7 @@ function readGroup(value: JsonValue): SnapshotGroup {
   }
   return {
     group: value.at('group').text(),
+    ...readShareMark(value),
     positions: value
       .at('positions')
       .list()
@@ -121,6 +129,9 @@ function readGroup(value: JsonValue): SnapshotGroup {
         }),
       ),
     absent: value.at('absent').list().map(once),
+    ...(set.present && {
+      set: set.list().map((at) => ({ ...readPlace(at), offset: at.at('offset').offset() })),
+    }),
   }
 }
 

@@ -26,10 +26,26 @@ export async function listSnapshots(
   folder: SnapshotFolder,
   options: SnapshotCall = {},
 ): Promise<readonly ListedSnapshot[]> {
+  return (await eachSnapshot(folder, headingOf, options))
+    .map((one) => ('found' in one ? { id: one.id, heading: one.found } : one))
+    .sort(newestFirst)
+}
+
+/** What is of interest in each snapshot of a folder, in no order; what is damaged comes as an error. */
+export async function eachSnapshot<Found>(
+  folder: SnapshotFolder,
+  look: (snapshot: Snapshot) => Found,
+  options: SnapshotCall = {},
+): Promise<
+  readonly (
+    | { readonly id: string; readonly found: Found }
+    | { readonly id: string; readonly error: TidemarkError }
+  )[]
+> {
   const ids = await idsIn(folder, options)
   const places = new Budget(concurrency)
-  const found = await Promise.all(ids.map((id) => places.with(1, () => look(folder, id, options))))
-  return found.filter((one) => one !== undefined).sort(newestFirst)
+  const found = await Promise.all(ids.map((id) => places.with(1, () => read(folder, id, look, options))))
+  return found.filter((one) => one !== undefined)
 }
 
 /**
@@ -66,13 +82,14 @@ async function idsIn({ store, prefix }: SnapshotFolder, options: SnapshotCall): 
   return ids
 }
 
-async function look(
+async function read<Found>(
   folder: SnapshotFolder,
   id: string,
+  look: (snapshot: Snapshot) => Found,
   options: SnapshotCall,
-): Promise<ListedSnapshot | undefined> {
+) {
   try {
-    return { id, heading: headingOf(await loadSnapshot(folder, id, options)) }
+    return { id, found: look(await loadSnapshot(folder, id, options)) }
   } catch (error) {
     // Deleted since the folder was listed.
     if (isTidemarkError(error, 'SNAPSHOT_NOT_FOUND')) return undefined

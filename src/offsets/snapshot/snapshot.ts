@@ -5,14 +5,25 @@ import {
   type RemovedPosition,
   type SavedPosition,
 } from '../file/offsets-file.ts'
+import type { ShareMark } from '../share-mark.ts'
 
 /** What a snapshot holds of one group. */
-export interface SnapshotGroup {
+export interface SnapshotGroup extends ShareMark {
   readonly group: string
   /** In a differential snapshot only those that changed. */
   readonly positions: readonly Position[]
   /** Partitions that were looked at and in which the group had no position. */
   readonly absent: readonly TopicPartition[]
+  /**
+   * What was about to be set when the snapshot was taken and is a position of this cluster, not of a source: translated, or found in
+   * its logs. Undefined = nothing.
+   */
+  readonly set?: readonly SetPosition[]
+}
+
+/** A position that a plan was about to set. */
+export interface SetPosition extends TopicPartition {
+  readonly offset: bigint
 }
 
 /** The snapshot that a differential one builds on. */
@@ -52,8 +63,9 @@ export function snapshotOffsets(snapshot: SnapshotDraft): OffsetsFile {
   return {
     taken: created,
     cluster: clusterId,
-    groups: groups.map(({ group, positions }) => ({
+    groups: groups.map(({ group, type, positions }) => ({
       group,
+      type,
       taken: created,
       topics: Map.groupBy<string, SavedPosition & { readonly topic: string }>(
         positions.map((position) => ({ ...position, timestamp: undefined, lag: undefined })),

@@ -2,6 +2,7 @@ import { nameFilter, parseNamePattern, TidemarkError } from '../../base/index.ts
 import type { Cluster, GroupListing, GroupPositions, Position, TopicPartition } from '../../kafka/index.ts'
 import { captureOffsets } from '../file/capture-offsets.ts'
 import { place } from '../plan/planner.ts'
+import { shareMark } from '../share-mark.ts'
 import { positionsByGroup, type SnapshotDraft } from './snapshot.ts'
 
 export interface TakeOptions {
@@ -22,7 +23,7 @@ export interface TakenSnapshot {
   readonly empty: readonly string[]
   /** Groups with a commit in an open transaction: the last decided one is saved. */
   readonly unstable: readonly string[]
-  /** Share groups, which hold no positions: left out. */
+  /** Share groups whose start offsets the brokers cannot tell: left out. */
   readonly share: readonly string[]
 }
 
@@ -40,11 +41,15 @@ export async function takeSnapshot(cluster: Cluster, options: TakeOptions): Prom
   const names = options.groups.map(parseNamePattern).flatMap(({ literal, text }) => (literal ? [text] : []))
   for (const name of names) if (share.has(name)) throw shareGroup(name)
   const held = new Map(positionsByGroup(captured.file))
+  const shared = new Set(
+    captured.file.groups.filter(({ type }) => type === 'share').map(({ group }) => group),
+  )
   const listed = new Set([...held.keys(), ...captured.empty])
   const unlisted = names.filter((name) => !listed.has(name))
-  for (const { group, positions } of await fetchUnlisted(cluster, unlisted, cancel)) {
+  for (const { group, type, positions } of await fetchUnlisted(cluster, unlisted, cancel)) {
     const present = positions.filter(({ offset }) => offset >= 0n)
     if (present.length > 0) held.set(group, present)
+    if (type === 'share') shared.add(group)
   }
   const empty = new Set([...captured.empty, ...unlisted].filter((group) => !held.has(group)))
   if (held.size + empty.size === 0) {
@@ -55,7 +60,7 @@ export async function takeSnapshot(cluster: Cluster, options: TakeOptions): Prom
   const partitions = await partitionsOf(cluster, [...held.values()].flat(), cancel)
   const groups = [...held.keys(), ...empty].sort().map((group) => {
     const positions = held.get(group) ?? []
-    return { group, positions, absent: absentFrom(positions, partitions) }
+    return { group, ...shareMark(shared.has(group)), positions, absent: absentFrom(positions, partitions) }
   })
   return {
     draft: {
@@ -118,8 +123,12 @@ function absentFrom(
 }
 
 function shareGroup(group: string): TidemarkError {
-  return new TidemarkError('GROUP_NOT_FOUND', `Share group '${group}' has no committed offsets`, {
-    details: { group },
-    hint: 'Leave it out: the start offsets of share groups are not part of a snapshot.',
-  })
+  return new TidemarkError(
+    'UNSUPPORTED_VERSION',
+    `These brokers do not tell the start offsets of share group '${group}'`,
+    {
+      details: { group },
+      hint: 'Kafka 4.2 does; elsewhere leave share groups out.',
+    },
+  )
 }

@@ -1,5 +1,6 @@
 import { invariant } from '../../base/index.ts'
 import type { PartitionMap } from '../map/partition-map.ts'
+import { floorOf } from './floor.ts'
 import { type LogBounds, type OutOfRange, type TranslationKind, withinLog } from './translation.ts'
 
 /** One source partition whose records went (among others) into a target partition. */
@@ -25,7 +26,7 @@ export type MergedTranslation =
       readonly outOfRange?: OutOfRange
       /**
        * Records that the group had read and will read again, because one that it had not read lies before
-       * them.
+       * them; of a `floor` answer: at most so many.
        */
       readonly reread: number
     }
@@ -51,17 +52,18 @@ export function translateMerged(
       'maps into different target partitions cannot be merged',
     )
     const from = position ?? (missing === 'latest' ? map.sourceEnd : 0n)
-    return { map, from, next: map.find(from) }
+    const floor = map.floor ? floorOf(map, from) : undefined
+    return { map, from, next: floor?.target ?? map.find(from)?.target, atMost: floor?.atMost }
   })
   const unmapped = asked.find(({ map, from }) => map.completeFrom !== undefined && from < map.completeFrom)
   if (unmapped) return { kind: 'unmapped', target: undefined, source: unmapped.map }
 
-  const filled = asked.filter(({ map }) => map.records > 0)
+  const filled = asked.filter(({ map }) => map.records > 0 || map.floor)
   if (filled.length === 0) {
     const start = asked.map(({ map }) => map.copyStart).reduce((a, b) => (a < b ? a : b))
     return { kind: 'empty', reread: 0, ...withinLog(start, log) }
   }
-  const open = filled.flatMap(({ next }) => (next === undefined ? [] : [next.target]))
+  const open = filled.flatMap(({ next }) => (next === undefined ? [] : [next]))
   if (open.length === 0) {
     const end = filled.map(({ map }) => map.targetEnd).reduce((a, b) => (a > b ? a : b))
     const ahead = asked.some(({ map, from }) => from > map.sourceEnd)
@@ -71,6 +73,10 @@ export function translateMerged(
   let reread = 0
   for (const { map, from } of filled) {
     reread += Math.max(0, map.countBefore(from) - map.countBeforeTarget(target))
+  }
+  const floor = filled.find(({ next, atMost }) => next === target && atMost !== undefined)
+  if (floor?.atMost !== undefined) {
+    return { kind: 'floor', reread: reread + Number(floor.atMost), ...withinLog(target, log) }
   }
   const before = filled.every(({ map, from }) => map.first !== undefined && from < map.first.source)
   return { kind: before ? 'before-copy' : 'exact', reread, ...withinLog(target, log) }

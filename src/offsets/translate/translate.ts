@@ -1,5 +1,6 @@
 import { invariant } from '../../base/index.ts'
 import type { PartitionMap } from '../map/partition-map.ts'
+import { floorOf } from './floor.ts'
 import {
   type ExplainAbsence,
   type LogBounds,
@@ -23,6 +24,11 @@ export function translate(
   invariant(position >= 0n, 'only a position that exists can be translated', { offset: position })
   if (map.completeFrom !== undefined && position < map.completeFrom) {
     return { kind: 'unmapped', target: undefined, completeFrom: map.completeFrom }
+  }
+  if (map.floor) {
+    const { target, atMost } = floorOf(map, position)
+    const found = withinLog(target, log)
+    return atMost === undefined ? { kind: 'exact', ...found } : { kind: 'floor', atMost, ...found }
   }
   const { first } = map
   if (first === undefined) return { kind: 'empty', ...withinLog(map.copyStart, log) }

@@ -33,6 +33,8 @@ interface Found {
  * - `before-copy`: the position lies before everything that was copied; reading begins with the first record
  * - `ahead-of-copy`: the position lies behind what the copy knew of; reading goes on after the copy
  * - `empty`: nothing was copied; reading begins where the copy would have begun
+ * - `floor`: the map does not know every record, and not the one that comes next: reading begins after the last one that it knows to
+ *   lie before the position, so that some may be read again and none is skipped
  * - `unmapped`: the map was trimmed and knows nothing that early: there is no safe answer
  */
 export type Translation =
@@ -41,6 +43,11 @@ export type Translation =
       readonly kind: 'ahead-of-copy'
       /** Offsets between what the copy knew of and the position. */
       readonly ahead: bigint
+    })
+  | (Found & {
+      readonly kind: 'floor'
+      /** At most this many records are read again. */
+      readonly atMost: bigint
     })
   | {
       readonly kind: 'unmapped'

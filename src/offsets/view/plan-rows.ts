@@ -1,4 +1,4 @@
-import type { Plan, PlanAction, PlanNotice } from '../plan/plan.ts'
+import { expiryOf, type Plan, type PlanAction, type PlanNotice } from '../plan/plan.ts'
 
 /** A line of the plan's table; `-` stands where there is no position. */
 export interface PlanRow {
@@ -19,6 +19,10 @@ export interface PlanTable {
   readonly toDelete: number
   /** Records that will be read again. */
   readonly reread: number
+  /** Which map translated, in words. */
+  readonly map: string | undefined
+  /** When the target would forget what is set now; ms since the epoch, undefined when nothing is set or it is not known. */
+  readonly expires: number | undefined
   readonly notices: readonly PlanNotice[]
 }
 
@@ -35,9 +39,12 @@ export function planTable(plan: Plan): PlanTable {
       note: reason,
     })),
   }))
+  const toReset = plan.entries.filter(({ action }) => action === 'SET').length
   return {
     groups,
-    toReset: plan.entries.filter(({ action }) => action === 'SET').length,
+    toReset,
+    map: plan.map,
+    expires: toReset === 0 ? undefined : expiryOf(plan),
     toDelete: plan.entries.filter(({ action }) => action === 'DELETE').length,
     reread: plan.entries.reduce((sum, { action, reread }) => sum + (action === 'SET' ? reread : 0), 0),
     notices: plan.notices,

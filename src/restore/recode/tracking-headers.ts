@@ -1,12 +1,5 @@
+import { trackingHeaderNames } from '../../offsets/index.ts'
 import { varintSize, writeVarint } from '../../records/index.ts'
-
-/** The headers that say where a restored record came from. Values are decimal text, that of the cluster its name. */
-export const trackingHeaderNames = Object.freeze({
-  offset: 'x-kafka-backup-offset',
-  partition: 'x-kafka-backup-partition',
-  cluster: 'x-kafka-backup-cluster',
-  timestamp: 'x-kafka-backup-timestamp',
-})
 
 /** How many of them a record gets. */
 export const TRACKING_HEADERS = 4
