@@ -35,7 +35,8 @@ test('an unclean election at the source: what was lost is told, the living branc
         const partitions = await sourceAdmin.partitions(topic).catch(() => [])
         return partitions.length === fates.length && partitions.every(holds)
       },
-      180,
+      300,
+      () => sourceAdmin.partitions(topic),
     )
   const write = (branch: string, count: (fate: (typeof fates)[number]) => number) =>
     writeBranch(java, source.bootstrap, branch, count)

@@ -22,9 +22,10 @@ async function writing(topic: string, partitions: number): Promise<{ stop: () =>
   let first = 0
   const work = (async () => {
     while (running) {
-      await producer.fill({ topic, partitions, first, count: 50, size: 100 })
-      first += 50
-      await delay(10)
+      await producer.fill({ topic, partitions, first, count: 20, size: 100 })
+      first += 20
+      // Enough to copy at any moment, little enough to be read again and again.
+      await delay(100)
     }
   })()
   return {
@@ -43,7 +44,7 @@ test('a worker that is killed again and again loses nothing and copies nothing t
   let seen = 0
   for (let kill = 0; kill < 5; kill++) {
     const worker = lab.worker(job)
-    await worker.until('it copies', ({ records }) => records > 200 * kill)
+    await worker.until('it copies', ({ records }) => records > 100 * kill)
     seen += worker.status?.records ?? 0
     worker.kill('SIGKILL')
     await worker.ended

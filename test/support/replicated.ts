@@ -7,13 +7,22 @@ import type { TestCluster } from './brokers.ts'
 import { content, type LabJob, type ReplicateLab, type Worker } from './replicate-lab.ts'
 
 /** Waits for a condition by asking again and again. */
-export async function until(what: string, holds: () => Promise<boolean>, seconds = 60): Promise<void> {
+export async function until(
+  what: string,
+  holds: () => Promise<boolean>,
+  seconds = 60,
+  state: () => Promise<unknown> = async () => '',
+): Promise<void> {
   const deadline = Date.now() + seconds * 1000
   while (Date.now() < deadline) {
     if (await holds()) return
     await delay(50)
   }
-  throw new Error(`never: ${what}`)
+  throw new Error(`never: ${what} ${JSON.stringify(await state().catch(String), plain)}`)
+}
+
+function plain(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value
 }
 
 /** Waits until the target holds as many committed records of a topic as the source has now. */
