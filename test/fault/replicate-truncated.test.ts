@@ -21,7 +21,9 @@ const fates = [
 ] as const
 
 test('an unclean election at the source: what was lost is told, the living branch is copied whole, and the map knows it alone', async () => {
-  await using lab = await startLab({ source: { brokers: 3 } })
+  // Partitions that lose their leader before the other replica is back wait for the controller's next look.
+  const properties = { 'unclean.leader.election.interval.ms': '1000' }
+  await using lab = await startLab({ source: { brokers: 3, properties } })
   const { sourceAdmin, source, java } = lab
   await sourceAdmin.createTopic(
     topic,
@@ -35,7 +37,7 @@ test('an unclean election at the source: what was lost is told, the living branc
         const partitions = await sourceAdmin.partitions(topic).catch(() => [])
         return partitions.length === fates.length && partitions.every(holds)
       },
-      300,
+      180,
       () => sourceAdmin.partitions(topic),
     )
   const write = (branch: string, count: (fate: (typeof fates)[number]) => number) =>
