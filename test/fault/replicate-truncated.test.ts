@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { connectCluster, type PartitionInfo } from '../../src/kafka/index.ts'
 import { type Translation, translate } from '../../src/offsets/index.ts'
 import type { JavaClient } from '../support/java-client.ts'
 import { startLab } from '../support/replicate-lab.ts'
@@ -30,21 +31,23 @@ test('an unclean election at the source: what was lost is told, the living branc
     fates.map(() => [1, 2]),
     { 'unclean.leader.election.enable': 'true', 'min.insync.replicas': '1' },
   )
-  const whenAll = (what: string, holds: (p: { leader: number; inSync: readonly number[] }) => boolean) =>
+  await using cluster = await connectCluster({ bootstrap: source.bootstrap.split(',') })
+  const look = async () => (await cluster.topics([topic]))[0]?.partitions ?? []
+  const whenAll = (what: string, holds: (partition: PartitionInfo) => boolean) =>
     until(
       what,
       async () => {
-        const partitions = await sourceAdmin.partitions(topic).catch(() => [])
+        const partitions = await look().catch(() => [])
         return partitions.length === fates.length && partitions.every(holds)
       },
-      180,
-      () => sourceAdmin.partitions(topic),
+      120,
+      look,
     )
   const write = (branch: string, count: (fate: (typeof fates)[number]) => number) =>
     writeBranch(java, source.bootstrap, branch, count)
   await write('both', () => common)
   await source.broker(2).kill()
-  await whenAll('one replica is left', ({ inSync }) => inSync.join() === '1')
+  await whenAll('one replica is left', ({ isr }) => isr.join() === '1')
   await write('lost', ({ lost }) => lost)
   const job = lab.job('cut')
   const first = lab.worker(job)
@@ -58,7 +61,7 @@ test('an unclean election at the source: what was lost is told, the living branc
   await whenAll('the other replica leads', ({ leader }) => leader === 2)
   await write('grown', ({ grown }) => grown)
   await source.broker(1).start()
-  await whenAll('both are in sync', ({ inSync }) => inSync.length === 2)
+  await whenAll('both are in sync', ({ isr }) => isr.length === 2)
 
   const second = lab.worker(job)
   const grown = fates.reduce((sum, fate) => sum + fate.grown, 0)

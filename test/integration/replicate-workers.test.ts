@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ReplicateLab, startLab } from '../support/replicate-lab.ts'
-import { assertCopied, assertMapped, untilCopied } from '../support/replicated.ts'
+import { assertCopied, assertMapped, untilAtEnd, untilCopied } from '../support/replicated.ts'
 
 let lab: ReplicateLab
 
@@ -116,12 +116,7 @@ test('at least once: nothing is lost by kills, and what may be there twice is co
   await writer.stop()
   const worker = lab.worker(job)
   await untilCopied(lab, 'least-a', 2)
-  await worker.until(
-    'it is at the end',
-    ({ partitions }) =>
-      partitions.length === 2 &&
-      partitions.every(({ next, sourceEnd }) => sourceEnd !== undefined && next >= sourceEnd),
-  )
+  await untilAtEnd(lab, worker, ['least-a'])
   assert.equal(await worker.stop(), 0)
   counted += worker.status?.duplicates ?? 0
   let twice = 0
