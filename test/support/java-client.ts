@@ -131,8 +131,15 @@ class LineClient implements JavaClient {
 
   async producer(settings: Readonly<Record<string, string>>): Promise<JavaProducer> {
     const name = `p${this.#producers++}`
-    // A busy machine may keep a broker from answering for minutes.
-    const patient = { 'delivery.timeout.ms': '600000', 'max.block.ms': '300000', ...settings }
+    const patient = {
+      // A busy machine may keep a broker from answering for minutes.
+      'delivery.timeout.ms': '600000',
+      'max.block.ms': '300000',
+      // Of several first batches into a new topic a later one may be taken before the log is ready for the first, which is then
+      // refused for ever as out of order.
+      'max.in.flight.requests.per.connection': '1',
+      ...settings,
+    }
     await this.#ask('producer', name, ...Object.entries(patient).map(([key, value]) => `${key}=${value}`))
     if (settings['transactional.id']) await this.#ask('init', name)
     const ask = async (word: string) => {

@@ -81,7 +81,7 @@ export function totalLines({ counts, snapshotId, groups }: ApplyReport): readonl
   const first = groups.reduce((least, { expires = least }) => Math.min(least, expires), Infinity)
   if (first < Infinity) {
     lines.push(
-      `The target forgets positions of groups without consumers from ${timeText(first)} on: start them before`,
+      `The target forgets positions of groups without consumers from ${timeText(first)} on, earlier where consumers left a group before: start them, or run groups hold`,
     )
   }
   return lines

@@ -35,7 +35,7 @@ export function planText(table: PlanTable, title = 'Offset Reset Plan'): string 
   if (table.map !== undefined) lines.push(`Translated by ${printable(table.map)}`)
   if (table.expires !== undefined) {
     lines.push(
-      `Set now, the target forgets positions of groups without consumers from ${timeText(table.expires)} on`,
+      `Set now, the target forgets positions of groups without consumers from ${timeText(table.expires)} on, earlier where consumers left a group before`,
     )
   }
   if (table.notices.length > 0) {

@@ -25,8 +25,8 @@ export interface GroupOutcome {
   /** Commit requests beyond the first. */
   readonly retries: number
   /**
-   * When the target forgets the positions unless a consumer joins before: ms since the epoch. Undefined when
-   * not known or nothing is kept.
+   * When the target forgets the positions unless a consumer joins before, at the latest: ms since the epoch. Of a classic
+   * group that had consumers, brokers count from when the last one left. Undefined when not known or nothing is kept.
    */
   readonly expires: number | undefined
 }
