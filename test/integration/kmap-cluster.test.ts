@@ -101,7 +101,7 @@ describe('kmap on a real cluster', { timeout: 300_000 }, () => {
     return positions.map(({ offset }) => Number(offset))
   }
 
-  test('groups of every type and state are saved, with lag and metadata; those without positions are left out; a share group is named', async () => {
+  test('groups of every type and state are saved, with lag and metadata; those without positions are left out', async () => {
     await commit(from, 'stopped', [10, 100], 'kept by the application')
     const consumers = (['classic', 'consumer'] as const).map(
       (groupProtocol) =>
@@ -110,12 +110,6 @@ describe('kmap on a real cluster', { timeout: 300_000 }, () => {
           ...{ groupProtocol, autocommit: false, sessionTimeout: 10_000 },
         }),
     )
-    const stop = new AbortController()
-    const sharing = runKafkaTool(
-      'consoleShareConsumer',
-      ['--bootstrap-server', source.bootstrap, '--topic', 'orders', '--group', 'sharing'],
-      { signal: stop.signal },
-    ).catch(() => undefined)
     try {
       for (const consumer of consumers) {
         const stream = await consumer.consume({ topics: ['orders'], mode: 'earliest' })
@@ -125,20 +119,12 @@ describe('kmap on a real cluster', { timeout: 300_000 }, () => {
       }
       for (;;) {
         const states = (await from.listGroups()).map(({ group, state }) => `${group} ${state}`)
-        if (
-          ['live-classic Stable', 'live-consumer Stable', 'sharing Stable'].every((one) =>
-            states.includes(one),
-          )
-        )
-          break
+        if (['live-classic Stable', 'live-consumer Stable'].every((one) => states.includes(one))) break
         await new Promise((resolve) => setTimeout(resolve, 200))
       }
       const { stderr } = await done('-brokers', source.bootstrap, '-save-offsets', 'all.json', ...quiet)
       assert.match(stderr, /2 groups have consumers, and read on meanwhile: live-classic, live-consumer/)
-      assert.match(stderr, /1 group of type share hold no positions: sharing/)
     } finally {
-      stop.abort()
-      await sharing
       for (const consumer of consumers) await consumer.close(true)
     }
     const file = await saved('all.json')
