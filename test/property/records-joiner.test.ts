@@ -9,8 +9,10 @@ import {
   type EncodableRecord,
   encodeBatch,
   header,
+  JoinedBatches,
   needsRecode,
   rewriteForProduce,
+  SlabPool,
 } from '../../src/records/index.ts'
 import { describeRecord, goldens } from '../support/golden-batches.ts'
 
@@ -171,6 +173,50 @@ describe('small batches', () => {
       ),
     )
   })
+})
+
+it('the source offsets of joined batches are those of the batches, in order, as they are and built anew', () => {
+  const part = fc.record({ count: fc.integer({ min: 1, max: 20 }), gap: fc.nat(3), built: fc.boolean() })
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 30 }), fc.integer({ min: 400, max: 5000 }), (parts, limit) => {
+      const joined = new JoinedBatches(new SlabPool(), limit)
+      const expected: bigint[] = []
+      const found: bigint[] = []
+      const take = () => {
+        const batch = joined.take()
+        if (!batch) return
+        const offsets = batch.runs.flatMap(({ offset, count }) =>
+          Array.from({ length: count }, (_, i) => offset + BigInt(i)),
+        )
+        assert.equal(offsets.length, batch.records)
+        assert.equal(header.recordsCount(batch.buffer, 0), batch.records)
+        for (let i = 1; i < batch.runs.length; i++) {
+          const [one, next] = [batch.runs[i - 1], batch.runs[i]]
+          assert.ok(one && next && one.offset + BigInt(one.count) < next.offset, 'runs that touch are one')
+        }
+        found.push(...offsets)
+        batch.release()
+      }
+      let base = 0n
+      for (const { count, gap, built } of parts) {
+        base += BigInt(gap)
+        const records = Array.from({ length: count }, () => ({
+          ...{ timestamp: 1n, key: null, value: Buffer.from('value'), headers: [] },
+        }))
+        const batch = encodeBatch(records, { codec: 'none', baseOffset: built ? 0n : base })
+        const add = () =>
+          built ? joined.addBuilt(batch, [{ input: 0, offset: base, count }]) : joined.add(batch, 0)
+        if (!add()) {
+          take()
+          if (!add()) continue
+        }
+        for (let i = 0; i < count; i++) expected.push(base + BigInt(i))
+        base += BigInt(count)
+      }
+      take()
+      assert.deepEqual(found, expected)
+    }),
+  )
 })
 
 it('batches captured from brokers are joined with themselves, or refused for their codec, times or markers', () => {

@@ -44,17 +44,15 @@ export class JoinedBatches {
    * was gathered is to be sent first, and the batch may be tried again.
    */
   add(buffer: Buffer, at: number): boolean {
-    if (header.size(buffer, at) > SMALL || header.codec(buffer, at) !== header.codecId.none) return false
-    if (this.#part === undefined) {
-      this.#part = this.#slabs.take(this.#size)
-      this.#joiner.begin(this.#part.bytes)
-    }
-    const count = header.recordsCount(buffer, at)
-    if (!this.#joiner.add(buffer, at)) return false
-    const first = header.baseOffsetNumber(buffer, at)
-    if (this.#joiner.count > count && first !== this.#next) this.#closeRun()
-    if (this.#start === this.#next) this.#start = first
-    this.#next = first + count
+    if (!this.#copy(buffer, at)) return false
+    this.#note(header.baseOffsetNumber(buffer, at), header.recordsCount(buffer, at))
+    return true
+  }
+
+  /** The same for a batch that was built anew, of these records of the source. */
+  addBuilt(batch: Buffer, runs: readonly SourceRun[]): boolean {
+    if (!this.#copy(batch, 0)) return false
+    for (const { offset, count } of runs) this.#note(Number(offset), count)
     return true
   }
 
@@ -73,6 +71,22 @@ export class JoinedBatches {
     const runs = this.#runs
     this.#runs = []
     return { buffer, start: 0, end: buffer.length, records, runs, release: part.release }
+  }
+
+  #copy(buffer: Buffer, at: number): boolean {
+    if (header.size(buffer, at) > SMALL || header.codec(buffer, at) !== header.codecId.none) return false
+    if (this.#part === undefined) {
+      this.#part = this.#slabs.take(this.#size)
+      this.#joiner.begin(this.#part.bytes)
+    }
+    return this.#joiner.add(buffer, at)
+  }
+
+  /** Takes note of consecutive source offsets. */
+  #note(first: number, count: number): void {
+    if (first !== this.#next) this.#closeRun()
+    if (this.#start === this.#next) this.#start = first
+    this.#next = first + count
   }
 
   #closeRun(): void {

@@ -81,8 +81,6 @@ class ChunkWalk {
             }
           }
         } else {
-          const full = this.#sendJoined()
-          if (full) await full
           await this.#recode(bytes, at, from, to, verdict)
         }
       }
@@ -122,7 +120,13 @@ class ChunkWalk {
       batches = landed === records ? [] : recode(landed)
     }
     for (const { bytes: buffer, records, runs, release } of batches) {
-      await output.send({ buffer, start: 0, end: buffer.length, records, runs, release })
+      if (this.#joined?.addBuilt(buffer, runs)) {
+        release()
+        continue
+      }
+      await this.#sendJoined()
+      if (this.#joined?.addBuilt(buffer, runs)) release()
+      else await output.send({ buffer, start: 0, end: buffer.length, records, runs, release })
     }
   }
 }
