@@ -14,6 +14,7 @@ interface Flags extends HandOverFlags, RunFlags {
 /** `failover`. */
 export function define(command: Command, session: Session): void {
   addHandOverFlags(addPipelineFlags(command))
+    .option('--wait <duration>', 'how long the copy may take to get there (default: 60s)')
     .option('--source-lost', 'the source cannot be reached: keep what the last sync has set, prove nothing')
     .addHelpText(
       'after',

@@ -9,6 +9,7 @@ import type { PipelineFlags } from './pipeline-flags.ts'
 
 export interface HandOverFlags extends PipelineFlags {
   readonly group?: string
+  /** Only of `failover`. */
   readonly wait?: string
   readonly save: boolean
   readonly snapshotPath?: string
@@ -20,7 +21,6 @@ const watch = 2_000
 export function addHandOverFlags(command: Command): Command {
   return command
     .option('-g, --group <name>', 'the consumer group')
-    .option('--wait <duration>', 'how long the copy may take to get there (default: 60s)')
     .option('--no-save', 'do not save the positions before they are changed')
     .option('--snapshot-path <folder|url>', 'where to save them; else ./offset-snapshots')
 }
