@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs'
 import type { BackupJob } from '../backup/index.ts'
-import { TidemarkError } from '../base/index.ts'
 import type { ClusterOptions } from '../kafka/index.ts'
 import type { RestoreJob } from '../restore/index.ts'
 import type { StoreSpec } from '../storage/index.ts'
@@ -9,6 +7,7 @@ import { backupSchema } from './backup-schema.ts'
 import { expandClientProperties } from './client-properties-override.ts'
 import { clusterOptions } from './cluster-options.ts'
 import { type ClusterSection, clusterSchema } from './cluster-schema.ts'
+import { configText } from './config-text.ts'
 import { type ExpandSources, processSources } from './expand.ts'
 import { type ConfigNote, ignoredKeys } from './ignored-keys.ts'
 import { type OffsetResetJob, offsetResetJob } from './offset-reset-job.ts'
@@ -109,7 +108,7 @@ interface ConfigDocument {
 function readDocument(options: LoadOptions): ConfigDocument {
   const { sources = processSources, file } = options
   const { overrides, notes } = expandClientProperties(options.overrides ?? [])
-  const yaml = readYaml(file === undefined ? '' : configText(file), sources)
+  const yaml = readYaml(file === undefined ? '' : configText(file, 'configuration'), sources)
   const problems = new Problems((path) => {
     const flag = overriding(overrides, path)
     return flag === undefined ? yaml.locate(path) : { flag }
@@ -202,18 +201,6 @@ const needHint: Readonly<Record<Need, string>> = {
   source: 'the cluster to read from, with bootstrap_servers',
   target: 'the cluster to write to, with bootstrap_servers',
   storage: 'where the archive lives, for example {backend: filesystem, path: /data/backups}',
-}
-
-function configText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code
-    const why = reason === 'ENOENT' ? 'there is no such file' : (reason ?? 'unreadable')
-    throw new TidemarkError('FILE_NOT_READABLE', `The configuration file ${file} cannot be read: ${why}`, {
-      cause,
-    })
-  }
 }
 
 function leftAlone(

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { TidemarkError } from '../base/index.ts'
+import type { TidemarkError } from '../base/index.ts'
 import type { ClusterOptions } from '../kafka/index.ts'
 import type { InternalTopicChoice, ReplicateJob, SyncJob } from '../replicate/index.ts'
+import { configText } from './config-text.ts'
 import { type ExpandSources, processSources } from './expand.ts'
 import { type ConfigNote, ignoredKeys } from './ignored-keys.ts'
 import { type JavaMeaning, javaProperties } from './java-properties.ts'
@@ -75,7 +75,7 @@ export function loadPipeline(options: PipelineOptions): Pipeline {
 export function checkPipeline(options: PipelineOptions): CheckedPipeline {
   const { sources = processSources } = options
   const files = new PipelineFiles(
-    options.files.map((file) => ({ file, text: configText(file) })),
+    options.files.map((file) => ({ file, text: configText(file, 'pipeline') })),
     sources,
   )
   const value = merged(files.values)
@@ -200,18 +200,6 @@ function listenAddress(text: string, path: readonly string[], problems: Pipeline
   }
   problems.add(path, `expected host:port, got ${JSON.stringify(text)}`)
   return undefined
-}
-
-function configText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code
-    const why = reason === 'ENOENT' ? 'there is no such file' : (reason ?? 'unreadable')
-    throw new TidemarkError('FILE_NOT_READABLE', `The pipeline file ${file} cannot be read: ${why}`, {
-      cause,
-    })
-  }
 }
 
 function deepFreeze<T>(value: T): T {
