@@ -55,6 +55,35 @@ export const attribute = Object.freeze({
 /** Codec numbers as Kafka writes them into the attributes. */
 export const codecId = Object.freeze({ none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 })
 
+/** What the header of a dense data batch says that is built here. */
+export interface DenseHeader {
+  readonly codec: number
+  readonly records: number
+  /** Ms since the epoch; −1 for none. */
+  readonly baseTimestamp: bigint
+  readonly maxTimestamp: bigint
+}
+
+/** Writes the header of the batch that fills `bytes`: CreateTime, no holes, without a producer and without a CRC. */
+export function writeDenseHeader(
+  bytes: Buffer,
+  { codec, records, baseTimestamp, maxTimestamp }: DenseHeader,
+): void {
+  bytes.writeBigInt64BE(0n, position.baseOffset)
+  bytes.writeInt32BE(bytes.length - LOG_OVERHEAD, position.batchLength)
+  bytes.writeInt32BE(-1, position.leaderEpoch)
+  bytes.writeInt8(2, position.magic)
+  bytes.writeUInt32BE(0, position.crc)
+  bytes.writeUInt16BE(codec, position.attributes)
+  bytes.writeInt32BE(records - 1, position.lastOffsetDelta)
+  bytes.writeBigInt64BE(baseTimestamp, position.baseTimestamp)
+  bytes.writeBigInt64BE(maxTimestamp, position.maxTimestamp)
+  bytes.writeBigInt64BE(-1n, position.producerId)
+  bytes.writeInt16BE(-1, position.producerEpoch)
+  bytes.writeInt32BE(-1, position.baseSequence)
+  bytes.writeInt32BE(records, position.recordsCount)
+}
+
 const TWO_32 = 0x1_0000_0000
 
 /** Offset of the first record that the batch was made with (the cleaner may have removed it since). */

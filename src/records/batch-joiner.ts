@@ -2,11 +2,10 @@ import {
   attributes,
   baseTimestamp,
   HEADER_SIZE,
-  LOG_OVERHEAD,
   maxTimestamp,
-  position,
   recordsCount,
   size,
+  writeDenseHeader,
 } from './batch-header.ts'
 import { varintSize, writeVarint } from './varint.ts'
 
@@ -77,19 +76,12 @@ export class BatchJoiner {
   finish(): Buffer | undefined {
     if (this.#count === 0) return undefined
     const bytes = this.#target.subarray(0, this.#end)
-    bytes.writeBigInt64BE(0n, position.baseOffset)
-    bytes.writeInt32BE(bytes.length - LOG_OVERHEAD, position.batchLength)
-    bytes.writeInt32BE(-1, position.leaderEpoch)
-    bytes.writeInt8(2, position.magic)
-    bytes.writeUInt32BE(0, position.crc)
-    bytes.writeUInt16BE(0, position.attributes)
-    bytes.writeInt32BE(this.#count - 1, position.lastOffsetDelta)
-    bytes.writeBigInt64BE(this.#base, position.baseTimestamp)
-    bytes.writeBigInt64BE(this.#max, position.maxTimestamp)
-    bytes.writeBigInt64BE(-1n, position.producerId)
-    bytes.writeInt16BE(-1, position.producerEpoch)
-    bytes.writeInt32BE(-1, position.baseSequence)
-    bytes.writeInt32BE(this.#count, position.recordsCount)
+    writeDenseHeader(bytes, {
+      codec: 0,
+      records: this.#count,
+      baseTimestamp: this.#base,
+      maxTimestamp: this.#max,
+    })
     this.#count = 0
     return bytes
   }

@@ -5,7 +5,7 @@ import type { RecordCursor } from '../record-cursor.ts'
 import { varintSize, varlongSize, writeVarint, writeVarlong } from '../varint.ts'
 import type { SlabPool } from './slab-pool.ts'
 
-const { HEADER_SIZE, LOG_OVERHEAD, codecId, position } = header
+const { HEADER_SIZE, codecId } = header
 
 /** Below this a delta and its zigzag form are exact as numbers. */
 const SMALL = 2 ** 48
@@ -100,19 +100,12 @@ export class BatchBuilder {
     const packed = grown ? body : compressed
     const { bytes, release } = memory.take(HEADER_SIZE + packed.length)
     packed.copy(bytes, HEADER_SIZE)
-    bytes.writeBigInt64BE(0n, position.baseOffset)
-    bytes.writeInt32BE(bytes.length - LOG_OVERHEAD, position.batchLength)
-    bytes.writeInt32BE(-1, position.leaderEpoch)
-    bytes.writeInt8(2, position.magic)
-    bytes.writeUInt32BE(0, position.crc)
-    bytes.writeUInt16BE(codecId[codec], position.attributes)
-    bytes.writeInt32BE(this.#count - 1, position.lastOffsetDelta)
-    bytes.writeBigInt64BE(this.#base, position.baseTimestamp)
-    bytes.writeBigInt64BE(this.#max, position.maxTimestamp)
-    bytes.writeBigInt64BE(-1n, position.producerId)
-    bytes.writeInt16BE(-1, position.producerEpoch)
-    bytes.writeInt32BE(-1, position.baseSequence)
-    bytes.writeInt32BE(this.#count, position.recordsCount)
+    header.writeDenseHeader(bytes, {
+      codec: codecId[codec],
+      records: this.#count,
+      baseTimestamp: this.#base,
+      maxTimestamp: this.#max,
+    })
     const built = { bytes, release, records: this.#count, maxTimestamp: this.#max }
     this.clear()
     return built
