@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { cacheFolder, type KafkaVersion, kafkaJars } from './kafka-jars.ts'
+import { cacheFolder, exists, type KafkaVersion, kafkaJars } from './kafka-jars.ts'
 
 const run = promisify(execFile)
 
@@ -93,11 +93,4 @@ function javaIdentity(): Promise<string> {
     return 'unknown'
   })()
   return identity
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  )
 }

@@ -72,7 +72,8 @@ async function download(name: string, dependencies: string): Promise<string> {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Whether there is a file or folder. */
+export async function exists(path: string): Promise<boolean> {
   return await access(path).then(
     () => true,
     () => false,

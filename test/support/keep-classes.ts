@@ -1,8 +1,9 @@
-import { access, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { startCluster } from './brokers.ts'
 import { JavaAdmin } from './java-admin.ts'
 import { startJavaClient } from './java-client.ts'
 import { classArchive, type JavaPurpose } from './java-programs.ts'
+import { exists } from './kafka-jars.ts'
 
 /**
  * Keeps the classes that a broker and Kafka's client load, so that later JVMs need not find, read and check them again.
@@ -69,11 +70,4 @@ async function use(java: Awaited<ReturnType<typeof startJavaClient>>, bootstrap:
     ...['--bootstrap-server', bootstrap, '--group', 'classes', '--describe'],
   ])
   await java.tool('org.apache.kafka.tools.TopicCommand', ['--bootstrap-server', bootstrap, '--describe'])
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  )
 }
