@@ -2,7 +2,8 @@ import { rename, rm } from 'node:fs/promises'
 import { startCluster } from './brokers.ts'
 import { JavaAdmin } from './java-admin.ts'
 import { startJavaClient } from './java-client.ts'
-import { classArchive, type JavaPurpose } from './java-programs.ts'
+import { hostVariable, startJavaHost } from './java-host.ts'
+import { classArchive } from './java-programs.ts'
 import { exists } from './kafka-jars.ts'
 
 /**
@@ -11,44 +12,36 @@ import { exists } from './kafka-jars.ts'
  * then every start takes longer.
  */
 export async function keepClasses(): Promise<void> {
-  const missing = new Map<JavaPurpose, string>()
-  for (const purpose of ['broker', 'client'] as const) {
-    const file = await classArchive(purpose, '4.2.0')
-    if (!(await exists(file))) missing.set(purpose, file)
-  }
-  if (missing.size === 0) return
+  const file = await classArchive('4.2.0')
+  if (await exists(file)) return
   process.stderr.write('Preparing the Java programs of the tests (once)\n')
-  const unfinished = (purpose: JavaPurpose) => {
-    const file = missing.get(purpose)
-    return file && `${file}.${process.pid}`
-  }
+  const unfinished = `${file}.${process.pid}`
   try {
-    await dumpClasses(unfinished('broker'), unfinished('client'))
+    await dumpClasses(unfinished)
+    await rename(unfinished, file)
   } catch (error) {
     process.stderr.write(`Their classes could not be kept: ${String(error).slice(0, 300)}\n`)
   }
-  for (const [purpose, file] of missing) {
-    const from = unfinished(purpose) ?? ''
-    await rename(from, file).catch(() => {})
-    await rm(from, { force: true })
+  await rm(unfinished, { force: true })
+}
+
+/** Uses a broker and the client a little; at the end the JVM writes what it has loaded. */
+async function dumpClasses(file: string): Promise<void> {
+  const host = await startJavaHost({ jvm: [`-XX:ArchiveClassesAtExit=${file}`, '-Xlog:disable'] })
+  process.env[hostVariable] = String(host.port)
+  try {
+    await use()
+  } finally {
+    delete process.env[hostVariable]
+    await host.end()
   }
 }
 
-/** Uses a broker and the client a little; at their end they write what they have loaded. */
-async function dumpClasses(broker: string | undefined, client: string | undefined): Promise<void> {
-  await using cluster = await startCluster({ jvm: broker ? dump(broker) : [] })
-  await using java = await startJavaClient({ jvm: client ? dump(client) : [] })
-  await use(java, cluster.bootstrap)
-  await java.end()
-  await cluster.broker(1).stop()
-}
-
-function dump(file: string): readonly string[] {
-  return [`-XX:ArchiveClassesAtExit=${file}`, '-Xlog:disable']
-}
-
 /** Does a little of everything. */
-async function use(java: Awaited<ReturnType<typeof startJavaClient>>, bootstrap: string): Promise<void> {
+async function use(): Promise<void> {
+  await using cluster = await startCluster()
+  await using java = await startJavaClient()
+  const { bootstrap } = cluster
   const admin = new JavaAdmin(java, bootstrap)
   await admin.createTopic('classes', 2)
   for (const transactional of [false, true]) {

@@ -59,7 +59,7 @@ export async function toolWrapper(
   version: KafkaVersion = '4.2.0',
 ): Promise<string> {
   const file = join(folder, `kafka ${tool} ${version}`)
-  const java = (await quickJava('client', version, '192m')).map((word) => `'${word}'`).join(' ')
+  const java = (await quickJava(version, '192m')).map((word) => `'${word}'`).join(' ')
   await writeFile(file, `#!/bin/bash\nexec java ${java} ${kafkaTools[tool]} "$@"\n`)
   await chmod(file, 0o755)
   return file
