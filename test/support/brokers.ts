@@ -95,6 +95,10 @@ export function testProperties(brokers: number): Record<string, string> {
     'log.retention.check.interval.ms': '1000',
     'log.cleaner.backoff.ms': '500',
     'log.initial.task.delay.ms': '500',
+    // The default is 128 MB, cleared at every start.
+    'log.cleaner.dedupe.buffer.size': '16777216',
+    // Instead of a JMX bean for each connection and each sensor.
+    'metric.reporters': '',
   }
 }
 

@@ -20,14 +20,16 @@ export interface HostOptions {
   /** More arguments for the JVM. */
   readonly jvm?: readonly string[]
   /** @default '1g' */
-  readonly heap?: string
+  readonly heap?: `${number}g`
 }
 
 /** Starts one; this process may end although it runs. */
 export async function startJavaHost(options: HostOptions = {}): Promise<JavaHost> {
-  const java = await quickJava('4.2.0', options.heap ?? '1g')
+  const heap = options.heap ?? '1g'
+  const java = await quickJava('4.2.0', heap)
   // Room for several brokers from the beginning: growing is done by collecting everything.
-  const room = ['-Xms256m', '-Xmn96m', '-XX:MetaspaceSize=192m']
+  const young = 128 * Number.parseInt(heap, 10)
+  const room = [`-Xms${2 * young}m`, `-Xmn${young}m`, '-XX:MetaspaceSize=192m']
   const child = spawn('java', [...java, ...room, ...(options.jvm ?? []), 'TestHost'], {
     stdio: ['pipe', 'pipe', 'pipe'],
   })
