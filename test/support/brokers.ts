@@ -71,7 +71,7 @@ export interface TestCluster extends AsyncDisposable {
 }
 
 /** Settings that make a small test cluster quick: few internal partitions, no initial rebalance delay, fast failure detection. */
-export function testProperties(brokers: number): Record<string, string> {
+function testProperties(brokers: number): Record<string, string> {
   const replicas = String(Math.min(brokers, 3))
   const inSync = brokers > 1 ? '2' : '1'
   return {
@@ -95,11 +95,15 @@ export function testProperties(brokers: number): Record<string, string> {
     'log.retention.check.interval.ms': '1000',
     'log.cleaner.backoff.ms': '500',
     'log.initial.task.delay.ms': '500',
-    // The default is 128 MB, cleared at every start.
-    'log.cleaner.dedupe.buffer.size': '16777216',
-    // Instead of a JMX bean for each connection and each sensor.
-    'metric.reporters': '',
   }
+}
+
+/** What a broker does without, unless it runs as brokers are run. */
+const spared: Readonly<Record<string, string>> = {
+  // The default is 128 MB, cleared at every start.
+  'log.cleaner.dedupe.buffer.size': '16777216',
+  // A JMX bean for each connection and each sensor.
+  'metric.reporters': '',
 }
 
 /** Starts real Apache Kafka brokers (KRaft, combined roles) on free loopback ports, in a folder of their own. */
@@ -289,6 +293,7 @@ class Broker implements TestBroker {
       'inter.broker.listener.name': 'PLAINTEXT',
       'log.dirs': this.logs,
       ...testProperties(count),
+      ...(setup.tuning !== 'production' && spared),
       ...setup.properties,
     }
     return Object.entries(properties).map(([name, value]) => `${name}=${value}`)

@@ -1,36 +1,45 @@
 import { rename, rm } from 'node:fs/promises'
-import { startCluster } from './brokers.ts'
+import { startCluster, type TestCluster } from './brokers.ts'
 import { JavaAdmin } from './java-admin.ts'
 import { startJavaClient } from './java-client.ts'
 import { hostVariable, startJavaHost } from './java-host.ts'
 import { classArchive } from './java-programs.ts'
-import { exists } from './kafka-jars.ts'
+import { exists, type KafkaVersion, kafkaVersions } from './kafka-jars.ts'
 
 /**
- * Keeps the classes that a broker and Kafka's client load, so that later JVMs need not find, read and check them again.
+ * Keeps the classes that brokers and Kafka's client load, so that later JVMs need not find, read and check them again.
  * Once for each machine and state of the sources; about half a minute. A JVM that cannot keep its classes is no reason not to test:
  * then every start takes longer.
  */
 export async function keepClasses(): Promise<void> {
-  const file = await classArchive('4.2.0')
-  if (await exists(file)) return
-  process.stderr.write('Preparing the Java programs of the tests (once)\n')
-  const unfinished = `${file}.${process.pid}`
-  try {
-    await dumpClasses(unfinished)
-    await rename(unfinished, file)
-  } catch (error) {
-    process.stderr.write(`Their classes could not be kept: ${String(error).slice(0, 300)}\n`)
+  for (const version of kafkaVersions) {
+    const file = await classArchive(version)
+    if (await exists(file)) continue
+    process.stderr.write(`Preparing the Java programs of the tests, Kafka ${version} (once)\n`)
+    const unfinished = `${file}.${process.pid}`
+    try {
+      await dumpClasses(version, [`-XX:ArchiveClassesAtExit=${unfinished}`, '-Xlog:disable'])
+      await rename(unfinished, file)
+    } catch (error) {
+      process.stderr.write(`Their classes could not be kept: ${String(error).slice(0, 300)}\n`)
+    }
+    await rm(unfinished, { force: true })
   }
-  await rm(unfinished, { force: true })
 }
 
-/** Uses a broker and the client a little; at the end the JVM writes what it has loaded. */
-async function dumpClasses(file: string): Promise<void> {
-  const host = await startJavaHost({ jvm: [`-XX:ArchiveClassesAtExit=${file}`, '-Xlog:disable'] })
+/** Uses a broker, and the client where they share a JVM, a little; at its end the JVM writes what it has loaded. */
+async function dumpClasses(version: KafkaVersion, jvm: readonly string[]): Promise<void> {
+  if (version !== '4.2.0') {
+    await using cluster = await startCluster({ version, jvm })
+    await use(cluster)
+    await cluster.broker(1).stop()
+    return
+  }
+  const host = await startJavaHost({ jvm })
   process.env[hostVariable] = String(host.port)
   try {
-    await use()
+    await using cluster = await startCluster()
+    await use(cluster)
   } finally {
     delete process.env[hostVariable]
     await host.end()
@@ -38,10 +47,8 @@ async function dumpClasses(file: string): Promise<void> {
 }
 
 /** Does a little of everything. */
-async function use(): Promise<void> {
-  await using cluster = await startCluster()
+async function use({ bootstrap }: TestCluster): Promise<void> {
   await using java = await startJavaClient()
-  const { bootstrap } = cluster
   const admin = new JavaAdmin(java, bootstrap)
   await admin.createTopic('classes', 2)
   for (const transactional of [false, true]) {
