@@ -3,6 +3,7 @@ import { existsSync, globSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { hostVariable, type JavaHost, startJavaHost } from '../test/support/java-host.ts'
 import { cacheFolder, kafkaJars, kafkaVersions } from '../test/support/kafka-jars.ts'
 import { keepClasses } from '../test/support/keep-classes.ts'
 import { s3ServerProgram } from '../test/support/s3-server.ts'
@@ -39,17 +40,23 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
     `The tests need Node 24 or newer and run on ${process.versions.node}: start them with \`npm test\`, after \`npm ci\`.`,
   )
 }
+let host: JavaHost | undefined
 if (files.some((file) => needBrokers.some((purpose) => file.startsWith(join(root, 'test', purpose))))) {
   checkPrograms()
   // Before the tests, so that two of them never download the same thing at once.
   for (const version of kafkaVersions) await kafkaJars(version).catch((error: Error) => stop(error.message))
   await s3ServerProgram().catch((error: Error) => stop(error.message))
   await keepClasses().catch((error: Error) => stop(error.message))
+  // One JVM for the brokers and clients of all files: classes are loaded and code is compiled once.
+  host = await startJavaHost({ heap: '3g' }).catch((error: Error) => stop(error.message))
+  void host.ended.then((said) => {
+    if (runner.exitCode === null) process.stderr.write(`The JVM of the tests has ended: ${said}\n`)
+  })
 }
 
 const runner = spawn(
   process.execPath,
-  ['--test', '--test-concurrency=3', '--test-reporter=spec', '--test-reporter-destination=stdout', ...files],
+  ['--test', '--test-concurrency=4', '--test-reporter=spec', '--test-reporter-destination=stdout', ...files],
   {
     cwd: root,
     stdio: 'inherit',
@@ -57,6 +64,7 @@ const runner = spawn(
       ...process.env,
       PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}`,
       NODE_NO_WARNINGS: '1',
+      ...(host && { [hostVariable]: String(host.port) }),
       // Each file is a process of its own: types are stripped and code is compiled once, not once a file.
       NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'tidemark', 'compiled'),
     },
@@ -64,7 +72,8 @@ const runner = spawn(
 )
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => runner.kill(name))
 runner.on('error', (error) => stop(`The test runner cannot be started: ${error.message}`))
-runner.on('exit', (code, signal) => {
+runner.on('exit', async (code, signal) => {
+  await host?.end()
   process.exitCode = code ?? 1
   if (signal !== null) process.stderr.write(`The test runner was ended by ${signal}\n`)
 })

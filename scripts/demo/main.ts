@@ -57,7 +57,7 @@ async function demo(): Promise<number> {
 }
 
 async function startBoth() {
-  const [source, target] = await Promise.all([startCluster(), startCluster()])
+  const [source, target] = await Promise.all([startCluster({ apart: true }), startCluster({ apart: true })])
   return {
     source,
     target,

@@ -20,7 +20,7 @@ let topics: RestoredTopic[]
 const stand = { orders: { 0: 7000n, 5: 11_999n }, single: { 1: 2500n } }
 
 before(async () => {
-  stage = await Stage.open({ brokers: 3 })
+  stage = await Stage.open({ apart: true, brokers: 3 })
   const { admin, cluster } = stage.source
   await admin.createTopic(
     'orders',

@@ -31,7 +31,7 @@ for (const version of kafkaVersions) {
 }
 
 async function uncleanElection(version: KafkaVersion): Promise<void> {
-  await using stage = await Stage.open({ brokers: 3, version })
+  await using stage = await Stage.open({ apart: true, brokers: 3, version })
   const { admin, cluster } = stage.source
   await admin.createTopic(
     topic,

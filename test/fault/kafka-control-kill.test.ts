@@ -14,7 +14,10 @@ const topic = (name: string, partitions = 1, replicationFactor = 1) => {
 
 describe('a cluster whose brokers die', { timeout: 240_000 }, () => {
   test('calls outlive a broker that is killed and comes back, and do what they say once', async () => {
-    await using brokers = await startCluster({ properties: { 'broker.session.timeout.ms': '3000' } })
+    await using brokers = await startCluster({
+      apart: true,
+      properties: { 'broker.session.timeout.ms': '3000' },
+    })
     await using cluster = await connectCluster({ bootstrap: brokers.bootstrap.split(',') })
     await cluster.createTopics([topic('steady', 3)])
     let running = true
@@ -67,7 +70,7 @@ describe('a cluster whose brokers die', { timeout: 240_000 }, () => {
   })
 
   test('no group is missed while its coordinator is being replaced', async () => {
-    await using brokers = await startCluster({ brokers: 3 })
+    await using brokers = await startCluster({ apart: true, brokers: 3 })
     await using cluster = await connectCluster({ bootstrap: brokers.bootstrap.split(',') })
     await cluster.createTopics([topic('shared', 6, 3)])
     const groups = Array.from({ length: 60 }, (_, i) => `group-${i}`)

@@ -20,7 +20,7 @@ let cluster: Cluster
 let older: Cluster
 
 before(async () => {
-  ;[brokers, java] = await Promise.all([startCluster({ brokers: 3 }), startJavaClient()])
+  ;[brokers, java] = await Promise.all([startCluster({ apart: true, brokers: 3 }), startJavaClient()])
   const options = { bootstrap: brokers.bootstrap.split(','), deliveryTimeout: 90_000 }
   cluster = await connectCluster(options)
   older = await connectCluster(options, { versionCeiling: new Map([[1, 11]]) })

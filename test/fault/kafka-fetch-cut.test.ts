@@ -15,7 +15,7 @@ let cluster: Cluster
 let proxy: TcpProxy
 
 before(async () => {
-  ;[brokers, java] = await Promise.all([startCluster(), startJavaClient()])
+  ;[brokers, java] = await Promise.all([startCluster({ apart: true }), startJavaClient()])
   cluster = await connectCluster({ bootstrap: [brokers.bootstrap], deliveryTimeout: 60_000 })
   proxy = await startTcpProxy(brokers.broker(1))
 })

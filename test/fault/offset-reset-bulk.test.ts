@@ -36,7 +36,11 @@ before(async () => {
   proxies = await Promise.all(targets.map(startKafkaProxy))
   const toldPort = proxies.map(({ port }) => port)
   ;[brokers, java] = await Promise.all([
-    startCluster({ brokers: 3, listeners: [{ name: 'PROXIED', security: 'PLAINTEXT', toldPort }] }),
+    startCluster({
+      apart: true,
+      brokers: 3,
+      listeners: [{ name: 'PROXIED', security: 'PLAINTEXT', toldPort }],
+    }),
     startJavaClient(),
   ])
   for (const [i, target] of targets.entries()) target.port = brokers.broker(i + 1).portOf('PROXIED')

@@ -25,6 +25,7 @@ before(async () => {
   // Workers reach both clusters through proxies: a listener of its own tells clients the proxy's port.
   const ports = [await freePort(), await freePort()] as const
   const listener = (port: number) => ({
+    apart: true,
     listeners: [{ name: 'PROXIED', security: 'PLAINTEXT' as const, toldPort: port }],
   })
   lab = await startLab({ source: listener(ports[0]), target: listener(ports[1]) })

@@ -24,7 +24,7 @@ const fates = [
 test('an unclean election at the source: what was lost is told, the living branch is copied whole, and the map knows it alone', async () => {
   // Partitions that lose their leader before the other replica is back wait for the controller's next look.
   const properties = { 'unclean.leader.election.interval.ms': '1000' }
-  await using lab = await startLab({ source: { brokers: 3, properties } })
+  await using lab = await startLab({ source: { apart: true, brokers: 3, properties } })
   const { sourceAdmin, source, java } = lab
   await sourceAdmin.createTopic(
     topic,

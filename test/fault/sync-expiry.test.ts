@@ -5,7 +5,10 @@ import { keptTelemetry, numbered, startSyncLab } from '../support/sync-lab.ts'
 
 test('unchanged positions are committed again before the target forgets them, also while the source is gone', async () => {
   await using lab = await startSyncLab({
-    properties: { 'offsets.retention.minutes': '1', 'offsets.retention.check.interval.ms': '1000' },
+    source: { apart: true },
+    target: {
+      properties: { 'offsets.retention.minutes': '1', 'offsets.retention.check.interval.ms': '1000' },
+    },
   })
   const { sourceAdmin, targetAdmin } = lab
   const topic = 'idle'

@@ -9,7 +9,7 @@ const steady = { name: 'steady', partitions: 1, replicationFactor: 1, configs: {
 
 describe('a cluster whose brokers die', { timeout: 240_000 }, () => {
   test('a broker that hangs is given up, and the call goes on when it wakes', async () => {
-    await using brokers = await startCluster()
+    await using brokers = await startCluster({ apart: true })
     await using cluster = await connectCluster({
       bootstrap: brokers.bootstrap.split(','),
       connectTimeout: 2000,
@@ -24,7 +24,7 @@ describe('a cluster whose brokers die', { timeout: 240_000 }, () => {
   })
 
   test('a broker that stays away ends the call after the delivery timeout, with its address', async () => {
-    const brokers = await startCluster()
+    const brokers = await startCluster({ apart: true })
     await using _stop = brokers
     await using cluster = await connectCluster({
       bootstrap: brokers.bootstrap.split(','),
@@ -43,7 +43,7 @@ describe('a cluster whose brokers die', { timeout: 240_000 }, () => {
 test('another cluster that answers at one of the addresses is not taken for this one', {
   timeout: 120_000,
 }, async () => {
-  await using one = await startCluster()
+  await using one = await startCluster({ apart: true })
   await using two = await startCluster({ version: '3.9.1' })
   await using cluster = await connectCluster({ bootstrap: [one.bootstrap] })
   await using both = await connectCluster({ bootstrap: [one.bootstrap, two.bootstrap] })

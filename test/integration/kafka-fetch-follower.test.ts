@@ -13,7 +13,7 @@ before(async () => {
   const properties = {
     'replica.selector.class': 'org.apache.kafka.common.replica.RackAwareReplicaSelector',
   }
-  brokers = await startCluster({ brokers: 3, properties })
+  brokers = await startCluster({ apart: true, brokers: 3, properties })
   cluster = await connectCluster({ bootstrap: brokers.bootstrap.split(','), deliveryTimeout: 60_000 })
 })
 

@@ -6,8 +6,9 @@ import { type Cluster, connectCluster } from '../../src/kafka/index.ts'
 import { startCluster, type TestCluster } from '../support/brokers.ts'
 import { type JavaClient, startJavaClient } from '../support/java-client.ts'
 import { kafkaTool } from '../support/kafka-tools.ts'
-import { runKmap, runProcess, toolWrapper } from '../support/kmap.ts'
+import { runKmap, runProcess } from '../support/kmap.ts'
 import { tempFolder } from '../support/temp-folder.ts'
+import { hostedToolWrapper, toolWrapper } from '../support/tool-wrapper.ts'
 
 const hostile = [
   'plain',
@@ -63,8 +64,8 @@ describe('the scripts of kmap, run with the tools of Kafka', { timeout: 600_000 
     ;[from, to, groupsTool, topicsTool] = await Promise.all([
       connectCluster({ bootstrap: [source.bootstrap] }),
       connectCluster({ bootstrap: [target.bootstrap] }),
-      toolWrapper(folder.path, 'groups'),
-      toolWrapper(folder.path, 'topics'),
+      hostedToolWrapper(folder.path, 'groups'),
+      hostedToolWrapper(folder.path, 'topics'),
     ])
     const topic = (name: string, partitions: number) => ({
       name,
@@ -147,7 +148,9 @@ describe('the scripts of kmap, run with the tools of Kafka', { timeout: 600_000 
         ],
       },
     } as const
-    const { status, stdout, stderr } = await restore('one', wanted)
+    // With the tool as its distribution starts it.
+    const env = { KAFKA_CONSUMER_GROUPS: await toolWrapper(folder.path, 'groups') }
+    const { status, stdout, stderr } = await restore('one', wanted, { env })
     assert.equal(status, 0, stdout + stderr)
     assert.match(stdout, /\[1\/1\] one: 5 positions set/)
     assert.deepEqual(await positionsOf(to, ['one']), wanted)
@@ -369,12 +372,12 @@ describe('the scripts of kmap, run with the tools of Kafka', { timeout: 600_000 
       'topic settings.v1 4 3 ',
     )
     await writeFile(script, text)
-    const run = () =>
+    const run = (tool: string) =>
       runProcess(script, [], {
         cwd: folder.path,
-        env: { KAFKA_TOPICS: topicsTool, BOOTSTRAP_SERVERS: target.bootstrap },
+        env: { KAFKA_TOPICS: tool, BOOTSTRAP_SERVERS: target.bootstrap },
       })
-    const first = await run()
+    const first = await run(topicsTool)
     assert.equal(first.status, 0, first.stdout + first.stderr)
     assert.match(first.stdout, /settings\.v1 \.\.\. created: 4 partitions, 1 replicas/)
     assert.match(first.stdout, /note: the target has 1 brokers: topics get that many replicas/)
@@ -388,7 +391,8 @@ describe('the scripts of kmap, run with the tools of Kafka', { timeout: 600_000 
       ),
       { 'cleanup.policy': 'compact,delete', 'retention.ms': '123456789', 'min.insync.replicas': '1' },
     )
-    const second = await run()
+    // With the tool as its distribution starts it.
+    const second = await run(await toolWrapper(folder.path, 'topics'))
     assert.equal(second.status, 0, second.stdout)
     assert.match(second.stdout, /Topics: 0 of 3 created, 3 existed, 0 failed/)
   })

@@ -6,9 +6,10 @@ import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { type Cluster, connectCluster } from '../../src/kafka/index.ts'
 import { runCli } from '../support/cli.ts'
-import { runKmap, runProcess, toolWrapper } from '../support/kmap.ts'
+import { runKmap, runProcess } from '../support/kmap.ts'
 import { allowAlice, type SecuredBroker, startSecuredBroker, users } from '../support/secured-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
+import { toolWrapper } from '../support/tool-wrapper.ts'
 
 const run = promisify(execFile)
 

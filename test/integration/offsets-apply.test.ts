@@ -26,8 +26,8 @@ import { startCluster, type TestCluster } from '../support/brokers.ts'
 import { JavaAdmin } from '../support/java-admin.ts'
 import { type JavaClient, startJavaClient } from '../support/java-client.ts'
 import { kafkaTool } from '../support/kafka-tools.ts'
-import { toolWrapper } from '../support/kmap.ts'
 import { tempFolder } from '../support/temp-folder.ts'
+import { hostedToolWrapper } from '../support/tool-wrapper.ts'
 
 const records = 100
 
@@ -318,7 +318,7 @@ describe('positions on a real cluster', { timeout: 240_000 }, () => {
 
   test("the script sets positions with Kafka's own tool, whatever the names, and tells what it could not", async () => {
     await using folder = await tempFolder('script')
-    const tool = await toolWrapper(folder.path, 'groups')
+    const tool = await hostedToolWrapper(folder.path, 'groups')
     const names = ['plain', `it's "$HOME" \`id\``, 'two\nlines', '-dash/slash', 'größe']
     const plan = await planFor([
       ...names.map((name) => [`script ${name}`.replace('script -', '-'), 'orders/0', 33] as const),

@@ -7,7 +7,7 @@ import { runCli } from '../support/cli.ts'
 import { numbered, startSyncLab } from '../support/sync-lab.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
-const lab = await startSyncLab()
+const lab = await startSyncLab({ source: { apart: true } })
 const folder = await tempFolder('failover')
 after(async () => {
   await lab[Symbol.asyncDispose]()

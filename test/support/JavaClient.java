@@ -1,5 +1,9 @@
+import java.io.BufferedOutputStream;
 import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -24,6 +28,7 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.AcknowledgeType;
+import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -43,7 +48,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Kafka's own Java client behind a line protocol: the neutral writer and reader of the tests. One JVM serves a whole test file.
+ * Kafka's own Java client behind a line protocol: the neutral writer and reader of the tests. One session serves a whole test file.
  *
  * Requests are lines of tab-separated words, answered by lines and a final "ok" or "error TEXT". Bytes are base64, "-" is null.
  *
@@ -69,19 +74,27 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * elect BOOTSTRAP TOPIC PARTITION PREFERRED|UNCLEAN
  * reassign BOOTSTRAP TOPIC PARTITION REPLICAS
  * quota BOOTSTRAP key=value…                              of every client; without a value the quota is removed
+ * broker NAME FILE | end-broker NAME                      a broker with the properties of a file, formatted before
  * tool MAINCLASS INPUT ARGUMENT…                          runs one of Kafka's tools, all words base64; prints status out err
  */
-public final class JavaClient {
-  private static final Map<String, KafkaProducer<byte[], byte[]>> producers = new HashMap<>();
-  private static final Map<String, Member> members = new HashMap<>();
-  private static final Map<String, Admin> admins = new HashMap<>();
+final class JavaClient implements AutoCloseable {
+  private final Map<String, KafkaProducer<byte[], byte[]>> producers = new HashMap<>();
+  private final Map<String, Member> members = new HashMap<>();
+  private final Map<String, Admin> admins = new HashMap<>();
   /** By bootstrap and isolation: opening one costs as much as reading a small topic. */
-  private static final Map<String, KafkaConsumer<byte[], byte[]>> readers = new HashMap<>();
-  private static final PrintStream out = new PrintStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), false, StandardCharsets.UTF_8);
+  private final Map<String, KafkaConsumer<byte[], byte[]>> readers = new HashMap<>();
+  /** Started by this session, by name. */
+  private final Map<String, TestBroker> brokers = new HashMap<>();
+  private final BufferedReader in;
+  private final PrintStream out;
 
-  public static void main(String[] args) throws Exception {
-    BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-    KafkaTool.prepare();
+  JavaClient(InputStream in, OutputStream out) {
+    this.in = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
+    this.out = new PrintStream(new BufferedOutputStream(out, 1 << 16), false, StandardCharsets.UTF_8);
+  }
+
+  /** Answers until nothing more comes. */
+  void serve() throws IOException {
     List<java.util.concurrent.Future<?>> sends = new ArrayList<>();
     for (String line = in.readLine(); line != null; line = in.readLine()) {
       String[] words = line.split("\t", -1);
@@ -116,6 +129,8 @@ public final class JavaClient {
           case "join" -> join(words);
           case "leave" -> members.remove(words[1]).close();
           case "tool" -> tool(words);
+          case "broker" -> brokers.put(words[1], TestBroker.start(words[2]));
+          case "end-broker" -> brokers.remove(words[1]).end();
           case "share-read" -> shareRead(words);
           case "share-offsets", "share-alter", "positions", "group", "topics", "create", "delete", "grow", "configure", "delete-records", "partitions", "elect", "reassign", "quota" -> {
             administer(admins.computeIfAbsent(words[1], JavaClient::admin), words);
@@ -129,7 +144,16 @@ public final class JavaClient {
       }
       out.flush();
     }
-    System.exit(0);
+  }
+
+  /** Ends what is still open, without waiting for brokers that may be gone. */
+  @Override
+  public void close() {
+    brokers.values().forEach(TestBroker::end);
+    members.values().forEach(Member::abandon);
+    producers.values().forEach(producer -> producer.close(Duration.ZERO));
+    readers.values().forEach(reader -> reader.close(CloseOptions.timeout(Duration.ZERO)));
+    admins.values().forEach(admin -> admin.close(Duration.ZERO));
   }
 
   private static KafkaProducer<byte[], byte[]> producer(String[] words) {
@@ -137,7 +161,7 @@ public final class JavaClient {
     return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
   }
 
-  private static java.util.concurrent.Future<?> send(String[] words) {
+  private java.util.concurrent.Future<?> send(String[] words) {
     List<Header> headers = new ArrayList<>();
     for (int i = 7; i < words.length; i++) {
       int colon = words[i].indexOf(':');
@@ -148,7 +172,7 @@ public final class JavaClient {
     return producers.get(words[1]).send(new ProducerRecord<>(words[2], partition, timestamp, bytes(words[5]), bytes(words[6]), headers));
   }
 
-  private static KafkaConsumer<byte[], byte[]> reader(String bootstrap, String isolation) {
+  private KafkaConsumer<byte[], byte[]> reader(String bootstrap, String isolation) {
     return readers.computeIfAbsent(bootstrap + ' ' + isolation, name -> {
       Map<String, Object> settings = new LinkedHashMap<>();
       settings.put("bootstrap.servers", bootstrap);
@@ -160,7 +184,7 @@ public final class JavaClient {
     });
   }
 
-  private static void read(String[] words) {
+  private void read(String[] words) {
     TopicPartition partition = new TopicPartition(words[2], Integer.parseInt(words[3]));
     long most = Long.parseLong(words[5]);
     KafkaConsumer<byte[], byte[]> consumer = reader(words[1], words[6]);
@@ -177,13 +201,13 @@ public final class JavaClient {
       }
     } catch (RuntimeException error) {
       // Whatever it remembers of the topic is not to be trusted.
-      readers.remove(words[1] + ' ' + words[6]).close(Duration.ZERO);
+      readers.remove(words[1] + ' ' + words[6]).close(CloseOptions.timeout(Duration.ZERO));
       throw error;
     }
     consumer.unsubscribe();
   }
 
-  private static void print(ConsumerRecord<byte[], byte[]> record) {
+  private void print(ConsumerRecord<byte[], byte[]> record) {
     StringBuilder line = new StringBuilder("r\t").append(record.offset()).append('\t').append(record.timestamp()).append('\t')
         .append(record.timestampType().name).append('\t').append(text(record.key())).append('\t').append(text(record.value()));
     for (Header header : record.headers()) {
@@ -192,13 +216,13 @@ public final class JavaClient {
     out.println(line);
   }
 
-  private static void commitOffset(String[] words) throws Exception {
+  private void commitOffset(String[] words) throws Exception {
     Admin admin = admins.computeIfAbsent(words[1], JavaClient::admin);
     admin.alterConsumerGroupOffsets(words[2], Map.of(new TopicPartition(words[3], Integer.parseInt(words[4])),
         new OffsetAndMetadata(Long.parseLong(words[5]), Optional.empty(), words[6]))).all().get();
   }
 
-  private static void fill(String[] words) throws Exception {
+  private void fill(String[] words) throws Exception {
     KafkaProducer<byte[], byte[]> producer = producers.get(words[1]);
     int partitions = Integer.parseInt(words[3]);
     long first = Long.parseLong(words[4]);
@@ -228,16 +252,21 @@ public final class JavaClient {
         while (!closing) poll.run();
         close.run();
       });
+      thread.setDaemon(true);
       thread.start();
     }
 
     void close() throws InterruptedException {
-      closing = true;
+      abandon();
       thread.join();
+    }
+
+    void abandon() {
+      closing = true;
     }
   }
 
-  private static void join(String[] words) throws Exception {
+  private void join(String[] words) throws Exception {
     Map<String, Object> settings = new HashMap<>();
     settings.put("bootstrap.servers", words[2]);
     settings.put("group.id", words[3]);
@@ -256,7 +285,7 @@ public final class JavaClient {
     members.put(words[1], new Member(() -> consumer.poll(Duration.ofMillis(50)), consumer::close));
   }
 
-  private static void shareRead(String[] words) {
+  private void shareRead(String[] words) {
     Map<String, Object> settings = new HashMap<>();
     settings.put("bootstrap.servers", words[1]);
     settings.put("group.id", words[2]);
@@ -276,7 +305,7 @@ public final class JavaClient {
     }
   }
 
-  private static void tool(String[] words) throws Exception {
+  private void tool(String[] words) throws Exception {
     String[] arguments = new String[words.length - 3];
     for (int i = 0; i < arguments.length; i++) arguments[i] = new String(bytes(words[i + 3]), StandardCharsets.UTF_8);
     KafkaTool.Result result = KafkaTool.run(words[1], bytes(words[2]), arguments);
@@ -289,7 +318,7 @@ public final class JavaClient {
     return Admin.create(settings);
   }
 
-  private static void administer(Admin admin, String[] words) throws Exception {
+  private void administer(Admin admin, String[] words) throws Exception {
     switch (words[0]) {
       case "positions" -> admin.listConsumerGroupOffsets(words[2]).partitionsToOffsetAndMetadata().get().forEach((partition, offset) -> {
         if (offset != null) out.println("r\t" + partition.topic() + '\t' + partition.partition() + '\t' + offset.offset() + '\t' + offset.metadata());
@@ -330,7 +359,7 @@ public final class JavaClient {
     }
   }
 
-  private static void partitions(Admin admin, String topic) throws Exception {
+  private void partitions(Admin admin, String topic) throws Exception {
     for (TopicPartitionInfo info : admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions()) {
       TopicPartition partition = new TopicPartition(topic, info.partition());
       boolean led = info.leader() != null;

@@ -3,9 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { access, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { cacheFolder, type KafkaVersion, kafkaJars } from './kafka-jars.ts'
+import { startJavaClient } from './java-client.ts'
+import { quickJava } from './java-programs.ts'
+import { cacheFolder, type KafkaVersion } from './kafka-jars.ts'
 
 const run = promisify(execFile)
+const storageTool = 'kafka.tools.StorageTool'
 
 /** A Kafka UUID: 16 random bytes, URL-safe base64, not starting with a dash. */
 export function kafkaUuid(): string {
@@ -90,15 +93,13 @@ async function format(
   clusterId: string,
   scram: readonly string[],
 ): Promise<void> {
-  const jars = await kafkaJars(version)
   const users = scram.flatMap((user) => ['--add-scram', user])
-  const tool = [
-    '-Xmx200m',
-    '-XX:TieredStopAtLevel=1',
-    '-cp',
-    `${jars}/*`,
-    'kafka.tools.StorageTool',
-    'format',
-  ]
-  await run('java', [...tool, '-t', clusterId, '-c', properties, ...users], { maxBuffer: 1 << 24 })
+  const words = ['format', '-t', clusterId, '-c', properties, ...users]
+  if (version !== '4.2.0') {
+    await run('java', [...(await quickJava(version, '200m')), storageTool, ...words], { maxBuffer: 1 << 24 })
+    return
+  }
+  await using java = await startJavaClient()
+  const { code, stdout, stderr } = await java.tool(storageTool, words)
+  if (code !== 0) throw new Error(`The storage of a broker was not formatted: ${stderr}${stdout}`)
 }

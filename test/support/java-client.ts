@@ -1,7 +1,7 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { Socket } from 'node:net'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import { quickJava } from './java-programs.ts'
+import { javaHostPort } from './java-host.ts'
 
 /** A record as the neutral reader saw it. */
 export interface SeenRecord {
@@ -50,7 +50,7 @@ export interface JavaProducer {
   close(): Promise<void>
 }
 
-/** Kafka's own Java client, in one JVM for as long as it is not disposed. */
+/** Kafka's own Java client, a session of the tests' JVM until it is disposed. */
 export interface JavaClient extends AsyncDisposable {
   /** Settings are Kafka's own; with `transactional.id` the producer is initialised for transactions. */
   producer(settings: Readonly<Record<string, string>>): Promise<JavaProducer>
@@ -77,9 +77,7 @@ export interface JavaClient extends AsyncDisposable {
   ask(...words: readonly string[]): Promise<string[][]>
   /** Runs one of Kafka's command-line tools in this JVM. */
   tool(mainClass: string, toolArguments: readonly string[], input?: string): Promise<JavaToolResult>
-  /** Ends as a program ends, not by a kill. */
-  end(): Promise<void>
-  /** Lets this process end although the JVM still runs: the JVM ends with it. */
+  /** Lets this process end although the session is open: it ends with it. */
   unref(): void
 }
 
@@ -89,41 +87,33 @@ export interface JavaToolResult {
   readonly stderr: string
 }
 
-/** Starts it: about a second. */
-export async function startJavaClient(
-  options: { readonly jvm?: readonly string[] } = {},
-): Promise<JavaClient> {
-  const java = await quickJava('client', '4.2.0', '512m')
-  const child = spawn('java', [...(options.jvm ?? []), ...java, 'JavaClient'], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
-  return new LineClient(child)
+/** Opens a session; about a second where this process has none yet and was not handed a JVM. */
+export async function startJavaClient(): Promise<JavaClient> {
+  const socket = connect({ host: '127.0.0.1', port: await javaHostPort(), noDelay: true })
+  await once(socket, 'connect')
+  return new LineClient(socket)
 }
 
 class LineClient implements JavaClient {
-  readonly #child: ChildProcessWithoutNullStreams
+  readonly #socket: Socket
   readonly #answers: {
     readonly lines: string[]
     readonly resolve: (lines: string[]) => void
     readonly reject: (error: Error) => void
   }[] = []
   readonly #gone: Promise<void>
-  #stderr = ''
   #producers = 0
-  /** Whether this process stays for the JVM even when nothing is asked. */
+  /** Whether this process stays for the session even when nothing is asked. */
   #holds = true
 
-  constructor(child: ChildProcessWithoutNullStreams) {
-    this.#child = child
-    child.stdin.on('error', () => {})
-    child.stderr.on('data', (data: Buffer) => {
-      this.#stderr = (this.#stderr + data.toString()).slice(-4000)
-    })
-    createInterface({ input: child.stdout }).on('line', (line) => this.#line(line))
+  constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('error', () => {})
+    createInterface({ input: socket }).on('line', (line) => this.#line(line))
     this.#gone = new Promise((resolve) => {
-      child.once('close', () => {
+      socket.once('close', () => {
         for (const waiting of this.#answers.splice(0))
-          waiting.reject(new Error(`The Java client ended: ${this.#stderr}`))
+          waiting.reject(new Error('The JVM of the tests is gone, or has ended the session'))
         resolve()
       })
     })
@@ -226,27 +216,13 @@ class LineClient implements JavaClient {
     }
   }
 
-  async end(): Promise<void> {
-    this.#child.stdin.end()
-    await this.#gone
-  }
-
   unref(): void {
     this.#holds = false
-    this.#hold(false)
-  }
-
-  #hold(hold: boolean): void {
-    const child = this.#child
-    for (const held of [child, child.stdin, child.stdout, child.stderr]) {
-      if (!(held instanceof Socket || held === child)) continue
-      if (hold) held.ref()
-      else held.unref()
-    }
+    this.#socket.unref()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill('SIGKILL')
+    this.#socket.destroy()
     await this.#gone
   }
 
@@ -254,18 +230,19 @@ class LineClient implements JavaClient {
     const headers = (record.headers ?? []).map((header) => `${word(header.key)}:${word(header.value)}`)
     const place = [record.topic, record.partition ?? '-', record.timestamp ?? '-']
     const words = ['send', name, ...place.map(String), word(record.key), word(record.value), ...headers]
-    this.#child.stdin.write(`${words.join('\t')}\n`)
+    this.#socket.write(`${words.join('\t')}\n`)
   }
 
   async #ask(...words: string[]): Promise<string[]> {
-    if (!this.#holds) this.#hold(true)
+    if (this.#socket.destroyed) throw new Error('The session is closed')
+    this.#socket.ref()
     try {
       return await new Promise((resolve, reject) => {
         this.#answers.push({ lines: [], resolve, reject })
-        this.#child.stdin.write(`${words.join('\t')}\n`)
+        this.#socket.write(`${words.join('\t')}\n`)
       })
     } finally {
-      if (!this.#holds && this.#answers.length === 0) this.#hold(false)
+      if (!this.#holds && this.#answers.length === 0) this.#socket.unref()
     }
   }
 

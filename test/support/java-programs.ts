@@ -7,7 +7,9 @@ import { cacheFolder, exists, type KafkaVersion, kafkaJars } from './kafka-jars.
 
 const run = promisify(execFile)
 
-const sources = ['JavaClient.java', 'KafkaTool.java'].map((name) => new URL(name, import.meta.url).pathname)
+const sources = ['TestHost.java', 'TestBroker.java', 'JavaClient.java', 'KafkaTool.java'].map(
+  (name) => new URL(name, import.meta.url).pathname,
+)
 
 let compiled: Promise<string> | undefined
 
@@ -46,38 +48,29 @@ async function compile(): Promise<string> {
   }
 }
 
-/** What a JVM is started for: the class archive holds what that loads. */
-export type JavaPurpose = 'broker' | 'client'
-
-/** Classpath for our programs and Kafka's tools, or for a broker. */
-export async function classPath(purpose: JavaPurpose, version: KafkaVersion): Promise<string> {
-  const jars = await kafkaJars(version)
-  return purpose === 'broker' || version !== '4.2.0'
-    ? `${jars}/*`
-    : [await javaPrograms(), `${jars}/*`].join(delimiter)
+/** Classpath for brokers, Kafka's tools and, of 4.2.0, our programs. */
+async function classPath(version: KafkaVersion): Promise<string> {
+  const jars = `${await kafkaJars(version)}/*`
+  return version === '4.2.0' ? [await javaPrograms(), jars].join(delimiter) : jars
 }
 
-/** File in which the classes of a purpose are kept, ready for use by a JVM (class data sharing). */
-export async function classArchive(purpose: JavaPurpose, version: KafkaVersion): Promise<string> {
-  const key = createHash('sha256').update(`${await javaIdentity()} ${await classPath(purpose, version)}`)
-  return join(cacheFolder(), `classes-${purpose}-${version}-${key.digest('hex').slice(0, 16)}.jsa`)
+/** File in which the classes of a version are kept, ready for use by a JVM (class data sharing). */
+export async function classArchive(version: KafkaVersion): Promise<string> {
+  const key = createHash('sha256').update(`${await javaIdentity()} ${await classPath(version)}`)
+  return join(cacheFolder(), `classes-${version}-${key.digest('hex').slice(0, 16)}.jsa`)
 }
 
 /**
  * The beginning of a `java` command line that starts quickly and stays small. Reads the classes ready-made where
  * they have been kept (`keepClasses`): that spares a third of the CPU of a start.
  */
-export async function quickJava(
-  purpose: JavaPurpose,
-  version: KafkaVersion,
-  heap: string,
-): Promise<string[]> {
-  const archive = await classArchive(purpose, version)
+export async function quickJava(version: KafkaVersion, heap: string): Promise<string[]> {
+  const archive = await classArchive(version)
   return [
     ...[`-Xmx${heap}`, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
     // An archive that does not fit is passed over; that must not be told on the standard output of a tool.
     ...((await exists(archive)) ? [`-XX:SharedArchiveFile=${archive}`, '-Xlog:disable'] : []),
-    ...['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-cp', await classPath(purpose, version)],
+    ...['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-cp', await classPath(version)],
   ]
 }
 

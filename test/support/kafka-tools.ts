@@ -45,7 +45,7 @@ const brief: ReadonlySet<keyof typeof kafkaTools> = new Set([
 
 let host: Promise<JavaClient> | undefined
 
-/** The JVM in which brief tools run, one for this process; it ends with it. */
+/** The session in which brief tools run, one for this process; it ends with it. */
 async function toolHost(): Promise<JavaClient> {
   host ??= startJavaClient().then((java) => {
     java.unref()
@@ -63,7 +63,7 @@ export async function runKafkaTool(
   const version = options.version ?? '4.2.0'
   if (brief.has(tool) && version === '4.2.0' && options.signal === undefined)
     return await (await toolHost()).tool(kafkaTools[tool], toolArguments, options.input)
-  const java = await quickJava('client', version, '256m')
+  const java = await quickJava(version, '256m')
   const child = spawn('java', [...java, kafkaTools[tool], ...toolArguments], {
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(options.signal && { signal: options.signal }),

@@ -1,54 +1,54 @@
 import { rename, rm } from 'node:fs/promises'
-import { startCluster } from './brokers.ts'
+import { startCluster, type TestCluster } from './brokers.ts'
 import { JavaAdmin } from './java-admin.ts'
 import { startJavaClient } from './java-client.ts'
-import { classArchive, type JavaPurpose } from './java-programs.ts'
-import { exists } from './kafka-jars.ts'
+import { hostVariable, startJavaHost } from './java-host.ts'
+import { classArchive } from './java-programs.ts'
+import { exists, type KafkaVersion, kafkaVersions } from './kafka-jars.ts'
 
 /**
- * Keeps the classes that a broker and Kafka's client load, so that later JVMs need not find, read and check them again.
+ * Keeps the classes that brokers and Kafka's client load, so that later JVMs need not find, read and check them again.
  * Once for each machine and state of the sources; about half a minute. A JVM that cannot keep its classes is no reason not to test:
  * then every start takes longer.
  */
 export async function keepClasses(): Promise<void> {
-  const missing = new Map<JavaPurpose, string>()
-  for (const purpose of ['broker', 'client'] as const) {
-    const file = await classArchive(purpose, '4.2.0')
-    if (!(await exists(file))) missing.set(purpose, file)
+  for (const version of kafkaVersions) {
+    const file = await classArchive(version)
+    if (await exists(file)) continue
+    process.stderr.write(`Preparing the Java programs of the tests, Kafka ${version} (once)\n`)
+    const unfinished = `${file}.${process.pid}`
+    try {
+      await dumpClasses(version, [`-XX:ArchiveClassesAtExit=${unfinished}`, '-Xlog:disable'])
+      await rename(unfinished, file)
+    } catch (error) {
+      process.stderr.write(`Their classes could not be kept: ${String(error).slice(0, 300)}\n`)
+    }
+    await rm(unfinished, { force: true })
   }
-  if (missing.size === 0) return
-  process.stderr.write('Preparing the Java programs of the tests (once)\n')
-  const unfinished = (purpose: JavaPurpose) => {
-    const file = missing.get(purpose)
-    return file && `${file}.${process.pid}`
+}
+
+/** Uses a broker, and the client where they share a JVM, a little; at its end the JVM writes what it has loaded. */
+async function dumpClasses(version: KafkaVersion, jvm: readonly string[]): Promise<void> {
+  if (version !== '4.2.0') {
+    await using cluster = await startCluster({ version, jvm })
+    await use(cluster)
+    await cluster.broker(1).stop()
+    return
   }
+  const host = await startJavaHost({ jvm })
+  process.env[hostVariable] = String(host.port)
   try {
-    await dumpClasses(unfinished('broker'), unfinished('client'))
-  } catch (error) {
-    process.stderr.write(`Their classes could not be kept: ${String(error).slice(0, 300)}\n`)
+    await using cluster = await startCluster()
+    await use(cluster)
+  } finally {
+    delete process.env[hostVariable]
+    await host.end()
   }
-  for (const [purpose, file] of missing) {
-    const from = unfinished(purpose) ?? ''
-    await rename(from, file).catch(() => {})
-    await rm(from, { force: true })
-  }
-}
-
-/** Uses a broker and the client a little; at their end they write what they have loaded. */
-async function dumpClasses(broker: string | undefined, client: string | undefined): Promise<void> {
-  await using cluster = await startCluster({ jvm: broker ? dump(broker) : [] })
-  await using java = await startJavaClient({ jvm: client ? dump(client) : [] })
-  await use(java, cluster.bootstrap)
-  await java.end()
-  await cluster.broker(1).stop()
-}
-
-function dump(file: string): readonly string[] {
-  return [`-XX:ArchiveClassesAtExit=${file}`, '-Xlog:disable']
 }
 
 /** Does a little of everything. */
-async function use(java: Awaited<ReturnType<typeof startJavaClient>>, bootstrap: string): Promise<void> {
+async function use({ bootstrap }: TestCluster): Promise<void> {
+  await using java = await startJavaClient()
   const admin = new JavaAdmin(java, bootstrap)
   await admin.createTopic('classes', 2)
   for (const transactional of [false, true]) {

@@ -1,9 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmod, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { quickJava } from './java-programs.ts'
-import type { KafkaVersion } from './kafka-jars.ts'
-import { kafkaTools } from './kafka-tools.ts'
 import { programFile } from './program.ts'
 
 export interface ProcessResult {
@@ -50,17 +46,4 @@ export async function runProcess(
     child.once('close', resolve)
   })
   return { status, stdout, stderr }
-}
-
-/** A file that runs one of Kafka's tools, as `kafka-….sh` of its distribution does. Its path holds a space. */
-export async function toolWrapper(
-  folder: string,
-  tool: keyof typeof kafkaTools,
-  version: KafkaVersion = '4.2.0',
-): Promise<string> {
-  const file = join(folder, `kafka ${tool} ${version}`)
-  const java = (await quickJava('client', version, '192m')).map((word) => `'${word}'`).join(' ')
-  await writeFile(file, `#!/bin/bash\nexec java ${java} ${kafkaTools[tool]} "$@"\n`)
-  await chmod(file, 0o755)
-  return file
 }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -93,8 +94,25 @@ export async function startSecuredBroker(
 
 /** Gives `alice` rights, written as the arguments of Kafka's own tool. */
 export async function allowAlice(broker: SecuredBroker, rights: readonly string[]): Promise<void> {
-  const head = ['--bootstrap-server', broker.address('PLAINTEXT'), '--add', '--allow-principal', 'User:alice']
-  await kafkaTool('acls', [...head, ...rights])
-  // Until the broker has seen it: the controller answers.
-  await delay(1000)
+  const at = ['--bootstrap-server', broker.address('PLAINTEXT')]
+  const added = entries(
+    await kafkaTool('acls', [...at, '--add', '--allow-principal', 'User:alice', ...rights]),
+  )
+  assert.ok(added.length > 0, 'the tool tells what it adds')
+  // Until the broker has seen it: the addition is answered by the controller.
+  for (;;) {
+    const seen = new Set(entries(await kafkaTool('acls', [...at, '--list'])))
+    if (added.every((entry) => seen.has(entry))) return
+    await delay(50)
+  }
+}
+
+/** What the tool prints that was added, or is there: each right with its resource. */
+function entries(printed: string): string[] {
+  let resource = ''
+  return printed.split('\n').flatMap((line) => {
+    resource = /for resource `(.*)`/.exec(line)?.[1] ?? resource
+    const entry = /\(principal=.*\)/.exec(line)?.[0]
+    return entry === undefined ? [] : [`${resource} ${entry}`]
+  })
 }

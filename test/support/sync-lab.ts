@@ -55,8 +55,14 @@ export interface SyncLab extends AsyncDisposable {
   fill(side: 'source' | 'target', topic: string, values: readonly string[], partition?: number): Promise<void>
 }
 
-export async function startSyncLab(target: ClusterSetup = {}): Promise<SyncLab> {
-  const [from, to, java] = await Promise.all([startCluster(), startCluster(target), startJavaClient()])
+export async function startSyncLab(
+  setup: { readonly source?: ClusterSetup; readonly target?: ClusterSetup } = {},
+): Promise<SyncLab> {
+  const [from, to, java] = await Promise.all([
+    startCluster(setup.source),
+    startCluster(setup.target),
+    startJavaClient(),
+  ])
   const sourceAdmin = new JavaAdmin(java, from.bootstrap)
   const targetAdmin = new JavaAdmin(java, to.bootstrap)
   const options = (cluster: TestCluster) => ({ bootstrap: [cluster.bootstrap] })

@@ -66,7 +66,7 @@ export async function each<T>(
 
 /** Bytes in which no two stretches are alike, so that parts in a wrong order or place are seen. */
 export function distinctBytes(size: number, salt = 0): Buffer {
-  const bytes = Buffer.alloc(Math.ceil(size / 4) * 4)
-  for (let at = 0; at < bytes.length; at += 4) bytes.writeUInt32LE((at + salt * 0x9e3779b1) >>> 0, at)
-  return bytes.subarray(0, size)
+  const words = new Uint32Array(Math.ceil(size / 4))
+  for (let i = 0; i < words.length; i++) words[i] = 4 * i + salt * 0x9e3779b1
+  return Buffer.from(words.buffer, 0, size)
 }
