@@ -5,7 +5,7 @@ import { tempFolder } from '../../test/support/temp-folder.ts'
 import { median } from '../child.ts'
 import { benchCluster, type DataSet, dataSets, deleteTopic, fill, makeTopic } from '../data.ts'
 import { committedRecords } from '../programs/committed-records.ts'
-import { type Latency, measureLatency } from '../programs/replication-latency.ts'
+import { type Latency, measureLatency, type Spread } from '../programs/replication-latency.ts'
 import { Replicator, type Usage } from '../replicator.ts'
 import { found } from '../report.ts'
 
@@ -66,11 +66,14 @@ async function latencies(
     await replicator.stop()
     for (const { bootstrap } of [source, target]) await deleteTopic(bootstrap, topic)
   }
-  const of = (pick: (latency: Latency) => number) => `${median(taken.map(pick)).toFixed(1)} ms`
+  const spread = (pick: (latency: Latency) => Spread) => {
+    const of = (part: keyof Spread) => median(taken.map((latency) => pick(latency)[part])).toFixed(1)
+    return `p50 ${of('p50')} ms, p99 ${of('p99')} ms, p99.9 ${of('p999')} ms, largest ${of('largest')} ms`
+  }
   found({
     question: `source to target at 5 MB/s, ${name}`,
     reach: 'p50 ≤ 50 ms, p99 ≤ 200 ms',
-    value: `p50 ${of(({ p50 }) => p50)}, p99 ${of(({ p99 }) => p99)}, p99.9 ${of(({ p999 }) => p999)}, largest ${of(({ largest }) => largest)}; peak memory ${(memory / 1e6).toFixed(0)} MB`,
+    value: `${spread(({ copied }) => copied)}; acknowledged at the source: ${spread(({ acknowledged }) => acknowledged)}; peak memory ${(memory / 1e6).toFixed(0)} MB`,
   })
 }
 

@@ -16,8 +16,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * Writes records with their time to the source at a steady rate, and reads them at the target as a consumer of committed records
- * does, in one process: one clock for both ends. Prints microseconds: median, 99th and 99.9th percentile, largest, the number of
- * records, and the largest of every second.
+ * does, in one process: one clock for both ends. Prints microseconds: median, 99th and 99.9th percentile and largest from the writing
+ * to the reading; the same from the writing to the source's acknowledgement; the number of records; the largest of every second.
  *
  * SOURCE SOURCE_TOPIC TARGET TARGET_TOPIC PARTITIONS RECORDS_PER_SECOND RECORD_BYTES WARM_UP_SECONDS SECONDS PATIENCE_SECONDS
  */
@@ -32,7 +32,8 @@ public final class ReplicationLatency {
     long patience = Long.parseLong(args[9]) * SECOND;
     int all = rate * (warmUp + seconds);
     AtomicLong began = new AtomicLong();
-    Thread writer = new Thread(() -> write(source, sourceTopic, partitions, rate, bytes, all, began));
+    long[] acknowledged = new long[rate * seconds];
+    Thread writer = new Thread(() -> write(source, sourceTopic, partitions, rate, bytes, all, began, acknowledged));
     try (KafkaConsumer<byte[], byte[]> consumer = reader(target)) {
       writer.start();
       while (began.get() == 0) Thread.sleep(1);
@@ -56,10 +57,12 @@ public final class ReplicationLatency {
         }
         if (System.nanoTime() - heard > patience) throw new IllegalStateException(seen + " of " + all + " records came");
       }
-      long[] sorted = Arrays.copyOf(latencies, measured);
-      Arrays.sort(sorted);
+      writer.join();
       StringBuilder line = new StringBuilder();
-      for (double share : new double[] {0.5, 0.99, 0.999, 1}) line.append(at(sorted, share)).append(' ');
+      for (long[] times : new long[][] {Arrays.copyOf(latencies, measured), acknowledged}) {
+        Arrays.sort(times);
+        for (double share : new double[] {0.5, 0.99, 0.999, 1}) line.append(at(times, share)).append(' ');
+      }
       line.append(measured);
       for (long nanos : worst) line.append(' ').append(nanos / 1000);
       System.out.println(line);
@@ -95,7 +98,8 @@ public final class ReplicationLatency {
     consumer.seekToBeginning(places);
   }
 
-  private static void write(String bootstrap, String topic, int partitions, int rate, int bytes, int all, AtomicLong began) {
+  /** Writes steadily, and takes the times of those acknowledgements that count: as many as fit, the last ones. */
+  private static void write(String bootstrap, String topic, int partitions, int rate, int bytes, int all, AtomicLong began, long[] acknowledged) {
     Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap);
     try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
       producer.partitionsFor(topic);
@@ -105,8 +109,12 @@ public final class ReplicationLatency {
         long due = start + i * SECOND / rate;
         for (long wait; (wait = due - System.nanoTime()) > 0; ) LockSupport.parkNanos(Math.max(wait, MILLISECOND));
         byte[] value = new byte[bytes];
-        ByteBuffer.wrap(value).putLong(System.nanoTime());
-        producer.send(new ProducerRecord<>(topic, i % partitions, null, value));
+        long sent = System.nanoTime();
+        ByteBuffer.wrap(value).putLong(sent);
+        int measured = i - (all - acknowledged.length);
+        producer.send(new ProducerRecord<>(topic, i % partitions, null, value), (metadata, error) -> {
+          if (measured >= 0) acknowledged[measured] = System.nanoTime() - sent;
+        });
       }
     }
   }

@@ -16,15 +16,22 @@ export interface LatencyLoad {
   readonly seconds: number
 }
 
-/** From `send` of Kafka's own producer at the source to `poll` of its consumer at the target; ms. */
-export interface Latency {
+/** How long records took, ms. */
+export interface Spread {
   readonly p50: number
   readonly p99: number
   readonly p999: number
   readonly largest: number
+}
+
+export interface Latency {
+  /** From `send` of Kafka's own producer at the source to `poll` of its consumer at the target. */
+  readonly copied: Spread
+  /** From `send` to the source's acknowledgement: what of it is not the replication's. */
+  readonly acknowledged: Spread
   /** Records that were counted. */
   readonly records: number
-  /** The largest of each second. */
+  /** The largest of `copied` in each second. */
   readonly bySecond: readonly number[]
 }
 
@@ -41,15 +48,20 @@ export async function measureLatency(load: LatencyLoad): Promise<Latency> {
     ...['-Xmx256m', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', `${jars}/*`, program],
     ...[source.bootstrap, source.topic, target.bootstrap, target.topic, ...numbers],
   ])
-  const [p50 = Number.NaN, p99 = Number.NaN, p999 = Number.NaN, largest = Number.NaN, records = 0, ...rest] =
-    stdout.trim().split(' ').map(Number)
-  const ms = (microseconds: number) => microseconds / 1000
-  return {
-    p50: ms(p50),
-    p99: ms(p99),
-    p999: ms(p999),
-    largest: ms(largest),
-    records,
-    bySecond: rest.map(ms),
-  }
+  const [copied, acknowledged, [records = 0, ...bySecond]] = cut(stdout.trim().split(' ').map(Number))
+  return { copied, acknowledged, records, bySecond: bySecond.map(milliseconds) }
+}
+
+function cut(numbers: readonly number[]): [Spread, Spread, readonly number[]] {
+  return [spread(numbers.slice(0, 4)), spread(numbers.slice(4, 8)), numbers.slice(8)]
+}
+
+function spread(microseconds: readonly number[]): Spread {
+  const [p50 = Number.NaN, p99 = Number.NaN, p999 = Number.NaN, largest = Number.NaN] =
+    microseconds.map(milliseconds)
+  return { p50, p99, p999, largest }
+}
+
+function milliseconds(microseconds: number): number {
+  return microseconds / 1000
 }

@@ -172,6 +172,7 @@ async function lookBeyond(topic: string, from: bigint, stop: bigint): Promise<st
     committed: true,
     maxBytes: 1 << 20,
     maxWait: 100,
+    gather: 0,
     maxPartitions: 10,
     rack: '',
     signal: AbortSignal.timeout(30_000),
