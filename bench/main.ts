@@ -30,6 +30,8 @@ const measures: Readonly<Record<string, () => Promise<void>>> = {
   'bulk-reset-script': async () => (await import('./measures/bulk-reset.ts')).bulkResetScript(rounds, scale),
   'group-positions': async () =>
     (await import('./measures/group-positions.ts')).groupPositions(rounds, scale),
+  'replication-latency': async () =>
+    (await import('./measures/replication-latency.ts')).replicationLatency(rounds, scale),
 }
 
 const chosen = positionals.length > 0 ? positionals : Object.keys(measures)
