@@ -7,6 +7,8 @@ import { readToEnd, type TopicRecord } from './topic-walk.ts'
 
 export interface ControlTableOptions {
   readonly topic: string
+  /** Undefined where the target has no topic ids. */
+  readonly topicId: string | undefined
   readonly pipeline: string
   /** Cluster id of the source. */
   readonly cluster: string
@@ -74,7 +76,7 @@ export class ControlTable implements AsyncDisposable {
   }
 
   async #read(): Promise<void> {
-    const { topic, signal } = this.#options
+    const { topic, topicId, signal } = this.#options
     let [info] = await this.#cluster.topics([topic], { signal })
     // A broker may not know yet what was made a moment ago.
     for (let looks = 0; !info && looks < 20; looks++) {
@@ -88,6 +90,16 @@ export class ControlTable implements AsyncDisposable {
         {
           details: { topic },
           hint: 'Its positions are gone with it. Use another name for the pipeline to begin anew.',
+        },
+      )
+    }
+    if (topicId !== undefined && info.id !== undefined && info.id !== topicId) {
+      throw new TidemarkError(
+        'TARGET_CHANGED',
+        `The control topic ${JSON.stringify(topic)} was deleted and created again: the positions in it are gone`,
+        {
+          details: { topic },
+          hint: 'Use another name for the pipeline to begin anew, into fresh target topics.',
         },
       )
     }

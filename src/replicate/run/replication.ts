@@ -13,6 +13,7 @@ import { TargetTopics } from '../topics/target-topics.ts'
 import { assignMembers, decodeAssignment, encodeMembership, workerProtocol } from '../workers/membership.ts'
 import { groupOf } from '../workers/shards.ts'
 import { hostWorkerName } from '../workers/worker-name.ts'
+import { CopiedBefore } from './copied-before.ts'
 import { refuseLoop } from './loop-check.ts'
 import { Shards } from './shards.ts'
 import { StatusBook } from './status-book.ts'
@@ -55,6 +56,7 @@ async function run(
   const closing = new AbortController()
   await using control = new ControlTable(target, {
     topic: controlTopic.name,
+    topicId: controlTopic.id,
     pipeline: job.name,
     cluster: source.clusterId,
     signal: closing.signal,
@@ -64,6 +66,7 @@ async function run(
   const options = { memory, maxBytes: job.fetchMaxBytes, lasting: true }
   const fetcher = new Fetcher(source, options, intake)
   intake.attach(fetcher)
+  const copiedBefore = new CopiedBefore(job, source, target)
   const targets = new TargetTopics(job, source, target, telemetry)
   await using name = await hostWorkerName(job.name)
   let member: GroupMember | undefined
@@ -84,6 +87,7 @@ async function run(
     routesAsked: () => catalogue.askedAt,
     misses: (topic, partition) => catalogue.misses(topic, partition),
     happened: (event) => book.happened(event),
+    refuseToRepeat: (shard) => copiedBefore.refuseToRepeat(shard, control),
     confirm: async () => (await member?.confirm()) ?? false,
   }
   const shards = new Shards((shard) => new ShardRunner(shardContext, shard))

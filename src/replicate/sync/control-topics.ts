@@ -1,8 +1,8 @@
 import { type Clock, noTelemetry, systemClock, type Telemetry, TidemarkError } from '../../base/index.ts'
 import { type Cluster, isTopicExists, type TopicConfig } from '../../kafka/index.ts'
 import { type OwnTopicKind, openOwnTopic } from '../control/own-topics.ts'
+import { topicMissing } from '../control/topic-tail.ts'
 import type { InternalTopicChoice } from '../job.ts'
-import { topicMissing } from './topic-tail.ts'
 
 export interface EnsureOptions {
   /** A topic of the pipeline gets the settings that it needs. */

@@ -1,7 +1,7 @@
 import { isTidemarkError, systemClock, TidemarkError } from '../../base/index.ts'
 import { type Cluster, type FetchedBatches, PositionReader } from '../../kafka/index.ts'
 import { checkCrcs } from '../../records/index.ts'
-import { committedRecords } from '../control/topic-walk.ts'
+import { committedRecords } from './topic-walk.ts'
 
 /** A record of a small topic, and where it stands, for messages. */
 export interface TailRecord {
