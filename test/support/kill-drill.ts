@@ -133,6 +133,7 @@ class RunningDrill {
     await first.until('it copies', ({ records }) => records > 0, 120)
     first.kill('SIGKILL')
     await first.ended
+    this.said.push(...first.log)
     const syncing = this.#killSyncs()
     for (let kill = 1; kill <= kills; kill++) {
       await this.#killOne(kill)

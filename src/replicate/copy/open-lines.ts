@@ -16,8 +16,16 @@ export interface OpenedLines {
   readonly failed: ReadonlyMap<string, TidemarkError>
   /** By `routeKey`: their targets are still being made; each resolves when that has ended, with the error if there was one. */
   readonly pending: ReadonlyMap<string, Promise<unknown>>
-  /** Records that landed after the last position, and may be copied again (at least once). */
-  readonly duplicates: number
+  /** What landed after the last position, and may be copied again (at least once). */
+  readonly repeated: readonly Repeated[]
+}
+
+/** Records of a partition that a worker copied and that no position accounts for. */
+export interface Repeated {
+  readonly key: string
+  /** Source offset from which on it is copied again. */
+  readonly from: bigint
+  readonly records: number
 }
 
 /** Ms in which a target that is there is known to be. */
@@ -74,22 +82,26 @@ export async function openLines(
   const starts = await sourceStarts(context, found, failed, options)
   const candidates = found.filter(({ key }) => !failed.has(key))
   const lines: Line[] = []
-  let duplicates = 0
+  const repeated: Repeated[] = []
   for (const candidate of candidates) {
     const { key, position } = candidate
     try {
       const own = ends.get(candidate.target.name) ?? new Map<number, bigint>()
       if (position) checkTarget(candidate, position, own)
       lines.push(makeLine(context, candidate, own, starts.get(key) ?? 0n, options))
-      for (const { partition, end } of position?.targets ?? []) {
-        duplicates += Number((own.get(partition) ?? end) - end)
-      }
+      const records = position ? landedAfter(position, own) : 0
+      if (position && records > 0) repeated.push({ key, from: position.to, records })
     } catch (error) {
       if (!isTidemarkError(error) || error.code === 'INTERNAL') throw error
       failed.set(key, error)
     }
   }
-  return { lines, failed, pending, duplicates }
+  return { lines, failed, pending, repeated }
+}
+
+/** Records on the target that lie behind what the position accounts for. */
+function landedAfter({ targets }: PositionEntry, ends: ReadonlyMap<number, bigint>): number {
+  return targets.reduce((sum, { partition, end }) => sum + Number((ends.get(partition) ?? end) - end), 0)
 }
 
 /** What has to be made takes longer than what is there: the others do not wait for it. */
