@@ -55,6 +55,7 @@ export function replicateJob(section: PipelineSection, context: PipelineContext)
     tracing: tracing(features.tracingHeaders),
     bidirectional: features.bidirectionalReplication,
     controlTopic: controlTopic(section),
+    controlTimeout: coordination.commit.syncTimeout,
     mapTopic: features.offsetMapping ? mapTopic(section) : undefined,
     mapPublishInterval: 1_000,
     mapRefreshInterval: 6 * 3_600_000,

@@ -12,6 +12,8 @@ export interface ControlTableOptions {
   readonly pipeline: string
   /** Cluster id of the source. */
   readonly cluster: string
+  /** Ms that open transactions may keep it from being read. */
+  readonly patience: number
   readonly signal: AbortSignal
 }
 
@@ -76,7 +78,7 @@ export class ControlTable implements AsyncDisposable {
   }
 
   async #read(): Promise<void> {
-    const { topic, topicId, signal } = this.#options
+    const { topic, topicId, patience, signal } = this.#options
     let [info] = await this.#cluster.topics([topic], { signal })
     // A broker may not know yet what was made a moment ago.
     for (let looks = 0; !info && looks < 20; looks++) {
@@ -107,7 +109,8 @@ export class ControlTable implements AsyncDisposable {
       info.partitions.map(async ({ partition }) => {
         const from = this.#next.get(partition) ?? 0n
         const take = (record: TopicRecord) => this.#take(record)
-        const next = await readToEnd(this.#cluster, this.#reader, { topic, partition }, from, take, signal)
+        const place = { topic, partition }
+        const next = await readToEnd(this.#cluster, this.#reader, place, from, take, signal, patience)
         this.#next.set(partition, next)
       }),
     )

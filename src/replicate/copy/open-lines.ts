@@ -78,7 +78,10 @@ export async function openLines(
     }),
   )
   const found = prepared.flat()
-  const ends = await targetEnds(context, found, failed, options.signal)
+  const [ends, stable] = await Promise.all([
+    targetEnds(context, found, failed, options.signal),
+    sourceEnds(context, found, options.signal),
+  ])
   const starts = await sourceStarts(context, found, failed, options)
   const candidates = found.filter(({ key }) => !failed.has(key))
   const lines: Line[] = []
@@ -88,7 +91,9 @@ export async function openLines(
     try {
       const own = ends.get(candidate.target.name) ?? new Map<number, bigint>()
       if (position) checkTarget(candidate, position, own)
-      lines.push(makeLine(context, candidate, own, starts.get(key) ?? 0n, options))
+      const line = makeLine(context, candidate, own, starts.get(key) ?? 0n, options)
+      line.sourceEnd = stable.get(key)
+      lines.push(line)
       const records = position ? landedAfter(position, own) : 0
       if (position && records > 0) repeated.push({ key, from: position.to, records })
     } catch (error) {
@@ -145,6 +150,22 @@ async function targetEnds(
     for (const { key, target } of candidates) if (target.name === item.topic) failures.set(key, known(error))
   }
   return ends
+}
+
+/** Last stable offsets: how much there is to copy, before anything of it has come. What cannot be told stays unknown. */
+async function sourceEnds(
+  { source }: ShardContext,
+  candidates: readonly Candidate[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, bigint>> {
+  if (candidates.length === 0) return new Map()
+  const asked = candidates.map(({ route }) => ({
+    topic: route.topic.source.name,
+    partition: route.partition,
+    at: 'last-stable' as const,
+  }))
+  const { done } = await source.tryListOffsets(asked, { signal })
+  return new Map(done.map(({ topic, partition, offset }) => [routeKey(topic, partition), offset ?? 0n]))
 }
 
 /** Where those begin that have no position. */

@@ -59,6 +59,7 @@ async function run(
     topicId: controlTopic.id,
     pipeline: job.name,
     cluster: source.clusterId,
+    patience: job.controlTimeout,
     signal: closing.signal,
   })
   const intake = new Intake(job.memory)
