@@ -1,6 +1,7 @@
 import { type Clock, noTelemetry, RateLimit, systemClock, type Telemetry } from '../../base/index.ts'
 import { type Cluster, connectCluster, Fetcher, GroupMember } from '../../kafka/index.ts'
 import { ControlTable } from '../control/control-table.ts'
+import { validateTopics } from '../control/own-topic-settings.ts'
 import { openOwnTopic } from '../control/own-topics.ts'
 import { Intake } from '../copy/intake.ts'
 import { recodesAll } from '../copy/record-headers.ts'
@@ -48,6 +49,10 @@ async function run(
   await using target = await connectCluster({ ...job.target }, { telemetry })
   const controlTopic = await ownTopic(target, job.controlTopic, 'control', telemetry)
   const mapTopic = job.mapTopic && (await ownTopic(target, job.mapTopic, 'map', telemetry))
+  if (job.validateTopics) {
+    const map = mapTopic ? [{ name: mapTopic.name, kind: 'history' as const }] : []
+    await validateTopics(target, [{ name: controlTopic.name, kind: 'compacted' }, ...map])
+  }
   const catalogue = new Catalogue(job, source, target, telemetry)
   await catalogue.refresh(signal)
   await refuseLoop(job, source, target, catalogue.topics, signal)
