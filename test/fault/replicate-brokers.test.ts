@@ -72,3 +72,18 @@ for (const exactlyOnce of [true, false]) {
     await assertMapped(lab, job, written.topic, partitions)
   })
 }
+
+test('copies have as many replicas as the job says, and no more than there are brokers', async () => {
+  await lab.sourceAdmin.createTopic('two-a', 1)
+  await lab.sourceAdmin.createTopic('like-a', 1)
+  const workers = [lab.worker(lab.job('two', { replicationFactor: 2 })), lab.worker(lab.job('like'))]
+  for (const [name, replicas] of [
+    ['two-a', 2],
+    ['like-a', 1],
+  ] as const) {
+    const made = async () => (await lab.targetAdmin.partitions(name).catch(() => []))[0]
+    await until(`${name} is made`, async () => (await made()) !== undefined)
+    assert.equal((await made())?.replicas.length, replicas)
+  }
+  for (const worker of workers) assert.equal(await worker.stop(), 0)
+})
