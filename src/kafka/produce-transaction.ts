@@ -1,4 +1,4 @@
-import { isTidemarkError, retry } from '../base/index.ts'
+import { isTidemarkError, retry, systemClock } from '../base/index.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { addPartitionsToTxnV1, addPartitionsToTxnV3, endTxnV1, endTxnV3 } from './client-library.ts'
 import { apiKey, code } from './data-codes.ts'
@@ -7,6 +7,9 @@ import type { Cluster, ProducerIdentity, TopicPartition } from './types.ts'
 
 /** The newest versions without the rules of KIP-890's second part, which need newer Produce requests as well. */
 const newest = 3
+
+/** Ms for which a topic that the coordinator does not know is taken for one that it has not heard of yet. */
+const missingPatience = 15_000
 
 /** Another owner has taken the transactional id, or the coordinator has given our transaction up. */
 const fenced: ReadonlySet<number> = new Set([
@@ -106,6 +109,12 @@ export class TransactionCoordinator implements AsyncDisposable {
     const deadline = this.#cluster.options.deliveryTimeout ?? 300_000
     // A coordinator is busy for some ms after each transaction: ask often at first.
     const policy = { attempts: Number.POSITIVE_INFINITY, delay: 4, maxDelay: 500, deadline }
+    let missingSince: number | undefined
+    const isMissing = (error: unknown): boolean => {
+      if (kafkaCodeOf(error) !== code.unknownTopicOrPartition) missingSince = undefined
+      else missingSince ??= systemClock.monotonic()
+      return missingSince !== undefined && systemClock.monotonic() - missingSince > missingPatience
+    }
     await retry(
       policy,
       async () => {
@@ -127,7 +136,10 @@ export class TransactionCoordinator implements AsyncDisposable {
       },
       {
         signal: this.#signal,
-        when: (error) => isTidemarkError(error) && (error.retriable || error.code === 'BROKER_UNREACHABLE'),
+        when: (error) =>
+          isTidemarkError(error) &&
+          (error.retriable || error.code === 'BROKER_UNREACHABLE') &&
+          !isMissing(error),
       },
     )
   }
