@@ -113,7 +113,7 @@ test('an unclean election at the source: what was lost is told, the living branc
         ({ partitions }) =>
           partitions.filter(({ state, reason }) => state === 'held' && /had been copied/.test(reason ?? ''))
             .length === cut.length &&
-          partitions.some((p) => p.partition === last && p.records === fates[last].grown),
+          partitions.some((p) => p.partition === last && p.records === fates[last]?.grown),
         120,
       )
       assert.equal(await worker.stop(), 0)
