@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { stringify } from 'yaml'
+import { replicateDefaults } from '../../src/replicate/index.ts'
 import { type RunningCli, startCli } from './cli.ts'
 import { type DrillGroup, startGroups, stopGroups } from './drill-groups.ts'
 import { cleanedWhileWritten, DrillWriter, type WrittenTopic } from './drill-writers.ts'
@@ -68,6 +69,18 @@ export async function startDrill(name: string, over: Partial<LabJob> = {}): Prom
     commitInterval: 20,
     // The target keeps all that was ever copied: what is there twice shows.
     excludedConfigs: ['cleanup.policy', 'segment.*'],
+    // Cleaned all the while: whoever takes over reads what the cleaner has left.
+    controlTopic: {
+      name: replicateDefaults.controlTopic.name,
+      create: {
+        ...replicateDefaults.controlTopic.create,
+        configs: {
+          'segment.ms': '10000',
+          'min.cleanable.dirty.ratio': '0.1',
+          'max.compaction.lag.ms': '5000',
+        },
+      },
+    },
     ...over,
   })
   const file = join(folder.path, 'k2k.yaml')
@@ -234,7 +247,7 @@ class RunningDrill {
   async #killSyncs(): Promise<void> {
     while (this.#running) {
       const sync = await this.#startSync()
-      const ended = await Promise.race([sync.ended, delay(randomInt(500, 8_000))])
+      const ended = await Promise.race([sync.ended, delay(randomInt(1_000, 30_000))])
       if (ended !== undefined) {
         throw new Error(`the sync ended by itself with ${ended.status}:\n${ended.stderr.slice(-4000)}`)
       }
