@@ -126,7 +126,7 @@ export class TransactionCoordinator implements AsyncDisposable {
         if (!worst) return
         if (moved.has(worst.error)) connection.close()
         throw errorFromCode(worst.error, {
-          doing: `${doing} ${JSON.stringify(this.#id)}`,
+          doing: `${doingTo(worst, doing)} ${JSON.stringify(this.#id)}`,
           acl: 'Write',
           transactionalId: this.#id,
           broker: connection.address,
@@ -155,5 +155,14 @@ export class TransactionCoordinator implements AsyncDisposable {
 }
 
 const operationNotAttempted = 55
+
+/** The same in words, with the partition that it failed for. */
+function doingTo(
+  { topic, partition }: { readonly topic?: string; readonly partition?: number },
+  doing: string,
+): string {
+  return topic === undefined ? doing : doing.replace('partitions', `${topic}/${partition}`)
+}
+
 /** The coordinator is to be found again. */
 const moved: ReadonlySet<number> = new Set([15, code.notCoordinator])
