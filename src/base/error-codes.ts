@@ -94,7 +94,7 @@ export const errorCodes = {
   TARGET_CHANGED: {
     exit: 4,
     meaning:
-      'A target topic is not as the restore left it: written to, deleted or created again, or a batch of a killed run arrived late',
+      'A target topic is not as the restore left it: written to, deleted or created again, or a batch of a killed run arrived late; or the control topic of a replication has lost its positions',
   },
   COPY_BEHIND: { exit: 4, meaning: 'The copy has not come to the position of a group' },
   MAPPING_CONFLICT: {

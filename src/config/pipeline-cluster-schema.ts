@@ -7,7 +7,9 @@ import { text } from './values.ts'
 export const sourceClusterSchema = z
   .strictObject(
     {
-      name: text().optional().describe('How headers and maps name the cluster; else its cluster id.'),
+      name: text()
+        .optional()
+        .describe('What {cluster} in the name of a target topic stands for; else the cluster id.'),
       kafka: z
         .strictObject(
           {

@@ -78,7 +78,9 @@ export const stepSchema = z.strictObject(
               'expected "source", a name with {topic} in it, or a section with prefix and suffix',
             )
             .prefault('source')
-            .describe('Name on the target: source, prefix and suffix, or a text with {topic} in it.'),
+            .describe(
+              'Name on the target: source, prefix and suffix, or a text with {topic} in it; {cluster} and {pipeline} may be there too.',
+            ),
           partition: z
             .enum(['source', 'key'], 'expected "source" or "key"')
             .prefault('source')

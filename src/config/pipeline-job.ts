@@ -32,6 +32,15 @@ export function replicateJob(section: PipelineSection, context: PipelineContext)
       hint: 'records carry in a header where they come from',
     })
   }
+  const transactionTimeout = tuning.number('target', 'transaction.timeout.ms', 1_000) ?? 60_000
+  const commitInterval = coordination.commit.batchTimeout
+  if (features.exactlyOnce && commitInterval * 2 > transactionTimeout) {
+    problems.add(
+      ['coordination', 'commit', 'batchTimeout'],
+      `is more than half of the ${transactionTimeout} ms after which the brokers abort a transaction`,
+      { hint: 'lower it, or raise transaction.timeout.ms of the target' },
+    )
+  }
   return {
     name: section.name,
     source: context.source.options,
@@ -55,12 +64,14 @@ export function replicateJob(section: PipelineSection, context: PipelineContext)
     tracing: tracing(features.tracingHeaders),
     bidirectional: features.bidirectionalReplication,
     controlTopic: controlTopic(section),
+    validateTopics: features.validateControlTopicSettings,
+    controlTimeout: coordination.commit.syncTimeout,
     mapTopic: features.offsetMapping ? mapTopic(section) : undefined,
     mapPublishInterval: 1_000,
     mapRefreshInterval: 6 * 3_600_000,
-    commitInterval: coordination.commit.batchTimeout,
+    commitInterval,
     commitBytes: coordination.commit.batchBytes,
-    transactionTimeout: tuning.number('target', 'transaction.timeout.ms', 1_000) ?? 60_000,
+    transactionTimeout,
     sessionTimeout: tuning.number('target', 'session.timeout.ms', 1_000) ?? 10_000,
     onChange: errorHandling.sourceChanges,
     memory: limits.memory,

@@ -1,4 +1,4 @@
-import { isTidemarkError, retry } from '../base/index.ts'
+import { isTidemarkError, retry, systemClock } from '../base/index.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { addPartitionsToTxnV1, addPartitionsToTxnV3, endTxnV1, endTxnV3 } from './client-library.ts'
 import { apiKey, code } from './data-codes.ts'
@@ -7,6 +7,9 @@ import type { Cluster, ProducerIdentity, TopicPartition } from './types.ts'
 
 /** The newest versions without the rules of KIP-890's second part, which need newer Produce requests as well. */
 const newest = 3
+
+/** Ms for which a topic that the coordinator does not know is taken for one that it has not heard of yet. */
+const missingPatience = 15_000
 
 /** Another owner has taken the transactional id, or the coordinator has given our transaction up. */
 const fenced: ReadonlySet<number> = new Set([
@@ -105,6 +108,12 @@ export class TransactionCoordinator implements AsyncDisposable {
   ): Promise<void> {
     const deadline = this.#cluster.options.deliveryTimeout ?? 300_000
     const policy = { attempts: Number.POSITIVE_INFINITY, delay: 4, maxDelay: 500, deadline }
+    let missingSince: number | undefined
+    const isMissing = (error: unknown): boolean => {
+      if (kafkaCodeOf(error) !== code.unknownTopicOrPartition) missingSince = undefined
+      else missingSince ??= systemClock.monotonic()
+      return missingSince !== undefined && systemClock.monotonic() - missingSince > missingPatience
+    }
     const signal = this.#signal
     const once = async () => {
       const connection = await this.#connected()
@@ -115,7 +124,7 @@ export class TransactionCoordinator implements AsyncDisposable {
       if (!worst) return
       if (moved.has(worst.error)) connection.close()
       throw errorFromCode(worst.error, {
-        doing: `${doing} ${JSON.stringify(this.#id)}`,
+        doing: `${doingTo(worst, doing)} ${JSON.stringify(this.#id)}`,
         acl: 'Write',
         transactionalId: this.#id,
         broker: connection.address,
@@ -129,7 +138,10 @@ export class TransactionCoordinator implements AsyncDisposable {
       () => retry(whileBusy, once, { signal, when: isBusy }),
       {
         signal,
-        when: (error) => isTidemarkError(error) && (error.retriable || error.code === 'BROKER_UNREACHABLE'),
+        when: (error) =>
+          isTidemarkError(error) &&
+          (error.retriable || error.code === 'BROKER_UNREACHABLE') &&
+          !isMissing(error),
       },
     )
   }
@@ -150,6 +162,14 @@ const whileBusy = { attempts: Number.POSITIVE_INFINITY, delay: 4, maxDelay: 16, 
 
 function isBusy(error: unknown): boolean {
   return kafkaCodeOf(error) === code.concurrentTransactions
+}
+
+/** The same in words, with the partition that it failed for. */
+function doingTo(
+  { topic, partition }: { readonly topic?: string; readonly partition?: number },
+  doing: string,
+): string {
+  return topic === undefined ? doing : doing.replace('partitions', `${topic}/${partition}`)
 }
 
 /** The coordinator is to be found again. */

@@ -105,6 +105,10 @@ export interface ReplicateJob {
 
   /** Compacted topic with the positions, and what else belongs to the pipeline. */
   readonly controlTopic: InternalTopicChoice
+  /** Settings of the pipeline's own topics that would lose what is in them are refused. */
+  readonly validateTopics: boolean
+  /** Ms that open transactions of others may keep the control topic from being read; then the take-over begins anew. */
+  readonly controlTimeout: number
   /** Undefined = no map is published. */
   readonly mapTopic: InternalTopicChoice | undefined
   /** Ms for which runs are gathered before they go to the map topic; until then they are in the control topic. 0 = none. */
@@ -153,6 +157,8 @@ export const replicateDefaults = Object.freeze({
     name: '__k2k_consumer-offsets',
     create: { partitions: 16, replicationFactor: undefined, configs: {} },
   },
+  validateTopics: true,
+  controlTimeout: 30_000,
   mapTopic: {
     name: '__k2k_offset_mappings',
     create: { partitions: 6, replicationFactor: undefined, configs: {} },

@@ -50,10 +50,24 @@ test('an unclean election at the source: what was lost is told, the living branc
   await whenAll('one replica is left', ({ isr }) => isr.join() === '1')
   await write('lost', ({ lost }) => lost)
   const job = lab.job('cut')
+  // The same topic into others, by pipelines that are to hold, and to stop.
+  const cautious = (['hold', 'stop'] as const).map((action) => ({
+    action,
+    job: lab.job(`cut-${action}`, {
+      include: [topic],
+      rename: { type: 'affix', prefix: `${action}-`, suffix: '' },
+      onChange: { gap: 'continue', truncated: action, recreated: 'continue', lost: 'continue' },
+    }),
+  }))
   const first = lab.worker(job)
   const copied = fates.reduce((sum, { lost }) => sum + common + lost, 0)
   await first.until('all is copied', ({ records }) => records >= copied, 120)
   assert.equal(await first.stop(), 0)
+  for (const one of cautious) {
+    const worker = lab.worker(one.job)
+    await worker.until('all is copied', ({ records }) => records >= copied, 120)
+    assert.equal(await worker.stop(), 0)
+  }
   await write('later', ({ later }) => later)
 
   await source.broker(1).kill()
@@ -85,6 +99,32 @@ test('an unclean election at the source: what was lost is told, the living branc
   )
   assert.equal(await quiet.stop(), 0)
   assert.deepEqual(quiet.status?.events, [], 'told once')
+
+  for (const one of cautious) {
+    const worker = lab.worker(one.job)
+    if (one.action === 'stop') {
+      assert.equal(await worker.ended, 4)
+      assert.equal(worker.log.at(-1)?.code, 'SOURCE_CHANGED')
+      assert.match(String(worker.log.at(-1)?.message), /lost records that had been copied/)
+    } else {
+      const last = fates.length - 1
+      await worker.until(
+        'what was cut is held, and the rest is copied',
+        ({ partitions }) =>
+          partitions.filter(({ state, reason }) => state === 'held' && /had been copied/.test(reason ?? ''))
+            .length === cut.length &&
+          partitions.some((p) => p.partition === last && p.records === fates[last]?.grown),
+        120,
+      )
+      assert.equal(await worker.stop(), 0)
+    }
+    // Nothing of the living branch lies behind the dead one.
+    for (const [partition, { lost }] of fates.entries()) {
+      if (lost === 0) continue
+      const here = await java.read(lab.target.bootstrap, `${one.action}-${topic}`, partition)
+      assert.equal(here.length, common + lost)
+    }
+  }
 
   const set = await mapsOf(lab, job)
   for (const [partition, { name, lost, grown }] of fates.entries()) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ChangeActions } from '../../src/replicate/index.ts'
-import { type ReplicateLab, startLab } from '../support/replicate-lab.ts'
+import { type LabJob, type ReplicateLab, startLab, type Worker } from '../support/replicate-lab.ts'
 import { assertCopied, mapsOf, until, untilCopied } from '../support/replicated.ts'
 
 let lab: ReplicateLab
@@ -171,3 +171,126 @@ test('a target topic that was deleted is not filled anew as if nothing had been'
   assert.equal(await second.stop(), 0)
   await until('it is still not there', async () => !(await lab.targetAdmin.topics()).includes('wiped-a'))
 })
+
+test('a partition that is held at a gap stays held over a restart, until it is told to go on behind it', async () => {
+  await lab.sourceAdmin.createTopic('pause-a', 1)
+  await lab.sourceAdmin.createTopic('pause-b', 1)
+  await fill('pause-a', 0, 10)
+  const job = lab.job('pause', { onChange: { ...go, gap: 'hold' } })
+  const first = lab.worker(job)
+  await untilCopied(lab, 'pause-a', 1)
+  await first.stop()
+  await fill('pause-a', 10, 10)
+  await fill('pause-b', 0, 5)
+  await lab.sourceAdmin.deleteRecords('pause-a', 0, 15n)
+  for (let start = 0; start < 2; start++) {
+    const worker = lab.worker(job)
+    await worker.until('it is held', ({ partitions }) =>
+      partitions.some(({ topic, state, reason }) => topic === 'pause-a' && state === 'held' && reason !== ''),
+    )
+    await untilCopied(lab, 'pause-b', 1)
+    assert.equal(await worker.stop(), 0)
+    assert.deepEqual(await keys('target', 'pause-a'), numbered(0, 10))
+  }
+  const told = lab.worker({ ...job, onChange: go })
+  await told.until('it goes on when it is told to', ({ records }) => records === 5)
+  assert.equal(await told.stop(), 0)
+  assert.deepEqual(await keys('target', 'pause-a'), [...numbered(0, 10), ...numbered(15, 20)])
+})
+
+test('a pipeline that is to stop at a topic that was made anew ends, while running and when it is started', async () => {
+  await lab.sourceAdmin.createTopic('halt-a', 1)
+  await fill('halt-a', 0, 5)
+  const job = lab.job('halt', { onChange: { ...go, recreated: 'stop' } })
+  const first = lab.worker(job)
+  await untilCopied(lab, 'halt-a', 1)
+  await lab.sourceAdmin.deleteTopic('halt-a')
+  await lab.sourceAdmin.createTopic('halt-a', 1)
+  await fill('halt-a', 100, 5)
+  assert.equal(await first.ended, 4)
+  for (const { log } of [first, await stopsAtOnce(job)]) {
+    assert.equal(log.at(-1)?.code, 'SOURCE_CHANGED')
+    assert.match(String(log.at(-1)?.message), /halt-a.*deleted and created again/)
+  }
+  assert.deepEqual(await keys('target', 'halt-a'), numbered(0, 5))
+  const told = lab.worker({ ...job, onChange: go })
+  await told.until('it goes on when it is told to', ({ records }) => records === 5)
+  assert.equal(await told.stop(), 0)
+  assert.deepEqual(await keys('target', 'halt-a'), [...numbered(0, 5), ...numbered(100, 105)])
+})
+
+test('a pipeline that is to stop at a topic that is gone ends, once; one that is to hold goes on with the others', async () => {
+  for (const action of ['stop', 'hold'] as const) {
+    const [topic, other] = [`${action}-gone`, `${action}-there`]
+    await lab.sourceAdmin.createTopic(topic, 1)
+    await lab.sourceAdmin.createTopic(other, 1)
+    await fill(topic, 0, 5)
+    const job = lab.job(action, { onChange: { ...go, lost: action } })
+    const first = lab.worker(job)
+    await untilCopied(lab, topic, 1)
+    await lab.sourceAdmin.deleteTopic(topic)
+    await first.until('it is told', ({ events }) => events.some(({ type }) => type === 'lost'))
+    if (action === 'stop') {
+      assert.equal(await first.ended, 4)
+      assert.equal(first.log.at(-1)?.code, 'SOURCE_CHANGED')
+      // Told once: whoever starts it again has seen it.
+    }
+    await fill(other, 0, 5)
+    const goesOn = action === 'stop' ? lab.worker(job) : first
+    await untilCopied(lab, other, 1)
+    assert.equal(await goesOn.stop(), 0)
+    assert.deepEqual(await keys('target', topic), numbered(0, 5))
+    await assertCopied(lab, other, 1)
+  }
+})
+
+test('a worker that is stopped while a transaction is open commits it or leaves it, and the next one goes on behind what counts', async () => {
+  await lab.sourceAdmin.createTopic('amid-a', 4)
+  const producer = await lab.java.producer({ 'bootstrap.servers': lab.source.bootstrap })
+  // Transactions that would stay open for long: whatever moment it is, one is open.
+  const job = lab.job('amid', { commitInterval: 1_500 })
+  let copied = 0
+  for (let round = 0; round < 4; round++) {
+    const filling = producer.fill({
+      topic: 'amid-a',
+      partitions: 4,
+      first: round * 300,
+      count: 300,
+      size: 50,
+    })
+    const worker = lab.worker(job)
+    await worker.until('it runs', ({ state, partitions }) => state === 'running' && partitions.length === 4)
+    await filling
+    assert.equal(await worker.stop(), 0)
+    const report = worker.status
+    assert.equal(report?.state, 'ended')
+    copied += report?.records ?? 0
+    // What it says that it copied counts on the target, no more and no less.
+    let there = 0
+    for (let p = 0; p < 4; p++) there += (await lab.java.read(lab.target.bootstrap, 'amid-a', p)).length
+    assert.equal(there, copied)
+  }
+  await producer.close()
+  const last = lab.worker(job)
+  await untilCopied(lab, 'amid-a', 4)
+  assert.equal(await last.stop(), 0)
+  await assertCopied(lab, 'amid-a', 4)
+})
+
+test('how much there is to copy is told before anything of it was copied', async () => {
+  await lab.sourceAdmin.createTopic('waiting-a', 1)
+  await fill('waiting-a', 0, 7)
+  const worker = lab.worker(lab.job('waiting', { startAt: 'latest' }))
+  await worker.until('it tells', ({ partitions }) =>
+    partitions.some(({ topic, sourceEnd, next }) => topic === 'waiting-a' && sourceEnd === 7 && next === 7),
+  )
+  assert.equal(worker.status?.records, 0)
+  assert.equal(await worker.stop(), 0)
+})
+
+/** The job ends by itself as soon as it is started. */
+async function stopsAtOnce(job: LabJob): Promise<Worker> {
+  const worker = lab.worker(job)
+  assert.equal(await worker.ended, 4)
+  return worker
+}

@@ -120,3 +120,27 @@ test('the same rights are enough for the status and for a fail-over', async () =
   assert.equal(over.status, 0, over.stderr)
   assert.match(over.stdout, /"same"/)
 })
+
+test('a right that is missing for a fail-over or a fail-back is named, and nothing is changed', async () => {
+  const group = 'shop-returns'
+  const at = (topic: string, offset: bigint) => ({ topic, partition: 0, offset, leaderEpoch: -1, metadata: '' })
+  const positions = async () => {
+    const [found] = (await admin.fetchPositions([group])).done
+    return new Map(found?.positions.map(({ topic, offset }) => [topic, offset]))
+  }
+  assert.deepEqual((await admin.commitPositions(group, [at('shop-orders', 2n)])).failed, [])
+  const named = (result: Awaited<ReturnType<typeof alice>>, right: 'Describe' | 'Read') => {
+    assert.equal(result.status, 2, result.stdout)
+    assert.match(result.stderr, /AUTHORIZATION_FAILED/)
+    assert.match(result.stderr, new RegExp(`operation ${right} on group .*${group}`))
+  }
+  named(await alice('failover', '--group', group), 'Describe')
+  await allow(...operations('Describe'), '--group', group)
+  named(await alice('failover', '--group', group), 'Read')
+  assert.deepEqual([...(await positions())], [['shop-orders', 2n]])
+  // It was not taken out of the sync: with the right it is handed over, as if nothing had been.
+  await allow(...operations('Read'), '--group', group)
+  const over = await alice('failover', '--group', group)
+  assert.equal(over.status, 0, over.stderr)
+  assert.equal((await positions()).get('copy-shop-orders'), 2n)
+})

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { stringify } from 'yaml'
 import { isTidemarkError } from '../../src/base/index.ts'
 import { offsetsFromJson } from '../../src/offsets/index.ts'
@@ -143,6 +144,39 @@ test('a map is kept as long as it is to be: positions below what is dropped from
     },
   )
   assert.deepEqual(causes, ['first', 'unmapped'])
+})
+
+test('mappings are dropped by their age, and as often as the schedule says', async () => {
+  for (const [schedule, after] of [
+    [0, 'unmapped'],
+    [3_600_000, 'in-step'],
+  ] as const) {
+    const topic = `aged-${schedule}`
+    await topics(topic)
+    await lab.fill('target', topic, numbered(30))
+    await lab.map({ topic, to: 8n, runs: [{ source: 0n, target: 0n, count: 8 }] })
+    await sourceAdmin.commit(topic, topic, 0, 3n)
+    const stop = new AbortController()
+    const causes: string[] = []
+    const running = lab.sync(
+      { groups: [topic], mapKeeping: { time: 1, count: 1000, schedule }, pollInterval: 20 },
+      {
+        once: false,
+        signal: stop.signal,
+        onRound: (report) => causes.push(String(report.outcomes[0]?.decision.cause)),
+      },
+    )
+    // The newest mapping is kept whatever its age; it is that until another one comes.
+    while (!causes.includes('in-step')) await delay(10)
+    await lab.map({ topic, from: 8n, to: 30n, runs: [{ source: 8n, target: 8n, count: 22 }] })
+    await sourceAdmin.commit(topic, topic, 0, 4n)
+    // The first round takes it in, the next one after that has been trimmed, or not.
+    const seen = causes.length
+    while (causes.length < seen + 4) await delay(10)
+    stop.abort()
+    await running
+    assert.equal(causes.at(-1), after, causes.join(', '))
+  }
 })
 
 test('a source topic that was created again is not translated by the map of the old one', async () => {

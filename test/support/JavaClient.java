@@ -62,6 +62,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * positions BOOTSTRAP GROUP                               prints topic partition offset metadata
  * group BOOTSTRAP GROUP                                   prints type state members coordinator
  * join NAME BOOTSTRAP GROUP TOPIC PROTOCOL | leave NAME   a live member of a group; protocol classic, consumer or share
+ * consume NAME BOOTSTRAP GROUP ISOLATION MOST PAUSE TOPIC…  a member that reads, at most MOST records and then PAUSE ms nothing, and mostly commits; left by "leave"
  * share-offsets BOOTSTRAP GROUP                           prints topic partition start-offset of a share group
  * share-alter BOOTSTRAP GROUP TOPIC PARTITION OFFSET      sets a start offset
  * share-read BOOTSTRAP GROUP TOPIC COUNT                  reads so many records in a share group, and acknowledges them; prints partition offset
@@ -127,6 +128,7 @@ final class JavaClient implements AutoCloseable {
               Map.of(new TopicPartition(words[3], Integer.parseInt(words[4])), new OffsetAndMetadata(Long.parseLong(words[5]))), new ConsumerGroupMetadata(words[2]));
           case "fill" -> fill(words);
           case "join" -> join(words);
+          case "consume" -> consume(words);
           case "leave" -> members.remove(words[1]).close();
           case "tool" -> tool(words);
           case "broker" -> brokers.put(words[1], TestBroker.start(words[2]));
@@ -283,6 +285,31 @@ final class JavaClient implements AutoCloseable {
     consumer.subscribe(List.of(words[4]));
     while (consumer.assignment().isEmpty()) consumer.poll(Duration.ofMillis(50));
     members.put(words[1], new Member(() -> consumer.poll(Duration.ofMillis(50)), consumer::close));
+  }
+
+  /** Goes on through whatever happens to the cluster; what was read and not committed is read again by whoever comes next. */
+  private void consume(String[] words) {
+    Map<String, Object> settings = new HashMap<>();
+    settings.put("bootstrap.servers", words[2]);
+    settings.put("group.id", words[3]);
+    settings.put("client.id", words[1]);
+    settings.put("isolation.level", words[4]);
+    settings.put("max.poll.records", words[5]);
+    settings.put("auto.offset.reset", "earliest");
+    settings.put("enable.auto.commit", "false");
+    settings.put("fetch.max.bytes", "262144");
+    long pause = Long.parseLong(words[6]);
+    KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    consumer.subscribe(java.util.Arrays.asList(words).subList(7, words.length));
+    java.util.Random dice = new java.util.Random();
+    members.put(words[1], new Member(() -> {
+      try {
+        if (!consumer.poll(Duration.ofMillis(100)).isEmpty() && dice.nextInt(3) > 0) consumer.commitSync(Duration.ofSeconds(20));
+        Thread.sleep(pause);
+      } catch (RuntimeException | InterruptedException error) {
+        // The broker is away, or another generation has begun.
+      }
+    }, () -> consumer.close(CloseOptions.timeout(Duration.ofSeconds(10)))));
   }
 
   private void shareRead(String[] words) {

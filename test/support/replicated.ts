@@ -51,11 +51,15 @@ export async function untilAtEnd(
   lab: ReplicateLab,
   worker: Worker,
   topics: readonly string[],
+  seconds = 60,
 ): Promise<void> {
   for (const topic of topics) {
     for (const { partition, end } of await lab.sourceAdmin.partitions(topic)) {
-      await worker.until(`${topic}-${partition} is copied up to ${end}`, ({ partitions }) =>
-        partitions.some((p) => p.topic === topic && p.partition === partition && p.next >= Number(end)),
+      await worker.until(
+        `${topic}-${partition} is copied up to ${end}`,
+        ({ partitions }) =>
+          partitions.some((p) => p.topic === topic && p.partition === partition && p.next >= Number(end)),
+        seconds,
       )
     }
   }

@@ -157,7 +157,9 @@ const otherValues: Readonly<Record<string, unknown>> = {
   'source.kafka.consumer.fetch.max.bytes': 2_000_000,
   'target.kafka.producer.transaction.timeout.ms': 20_000,
   'target.kafka.topicPropsExclusionList': [],
+  'features.validateControlTopicSettings': 'disabled',
   'coordination.commit.topic': 'elsewhere',
+  'coordination.commit.syncTimeout': '7 seconds',
   'coordination.commit.batchTimeout': '1 second',
   'replication[0].source.topic': ['one'],
   'replication[1].sink.topic': 'source',
@@ -166,8 +168,6 @@ const otherValues: Readonly<Record<string, unknown>> = {
 
 /** Keys whose effect is not in the job of the program that reads the file, and where it is shown. */
 const shownElsewhere: Readonly<Record<string, string>> = {
-  'features.validateControlTopicSettings': 'sync-topics.test.ts',
-  'coordination.commit.syncTimeout': 'sync job',
   'source.kafka.consumer.isolation.level': 'any other value is an error, below',
   'replication[0].source.name': 'a label of the original: of no consequence there either',
   'replication[1].sink.name': 'a label of the original: of no consequence there either',
@@ -293,6 +293,10 @@ test('what does not fit together is told before any work', async () => {
     ['metrics.server.address'],
   )
   assert.deepEqual(await keysOf(base.replace('topic: "orders-.*"', 'topic: "orders-("')), ['replication[0]'])
+  const slow = base.replace('exactlyOnce: disabled', 'exactlyOnce: enabled')
+  assert.deepEqual(await keysOf(slow.replace('batchTimeout: 2 seconds', 'batchTimeout: 16 seconds')), [
+    'coordination.commit.batchTimeout',
+  ])
 })
 
 test('regular expressions as Java users write them choose the same names', async () => {

@@ -7,9 +7,13 @@ import { readToEnd, type TopicRecord } from './topic-walk.ts'
 
 export interface ControlTableOptions {
   readonly topic: string
+  /** Undefined where the target has no topic ids. */
+  readonly topicId: string | undefined
   readonly pipeline: string
   /** Cluster id of the source. */
   readonly cluster: string
+  /** Ms that open transactions may keep it from being read. */
+  readonly patience: number
   readonly signal: AbortSignal
 }
 
@@ -74,7 +78,7 @@ export class ControlTable implements AsyncDisposable {
   }
 
   async #read(): Promise<void> {
-    const { topic, signal } = this.#options
+    const { topic, topicId, patience, signal } = this.#options
     let [info] = await this.#cluster.topics([topic], { signal })
     // A broker may not know yet what was made a moment ago.
     for (let looks = 0; !info && looks < 20; looks++) {
@@ -91,11 +95,22 @@ export class ControlTable implements AsyncDisposable {
         },
       )
     }
+    if (topicId !== undefined && info.id !== undefined && info.id !== topicId) {
+      throw new TidemarkError(
+        'TARGET_CHANGED',
+        `The control topic ${JSON.stringify(topic)} was deleted and created again: the positions in it are gone`,
+        {
+          details: { topic },
+          hint: 'Use another name for the pipeline to begin anew, into fresh target topics.',
+        },
+      )
+    }
     await Promise.all(
       info.partitions.map(async ({ partition }) => {
         const from = this.#next.get(partition) ?? 0n
         const take = (record: TopicRecord) => this.#take(record)
-        const next = await readToEnd(this.#cluster, this.#reader, { topic, partition }, from, take, signal)
+        const place = { topic, partition }
+        const next = await readToEnd(this.#cluster, this.#reader, place, from, take, signal, patience)
         this.#next.set(partition, next)
       }),
     )

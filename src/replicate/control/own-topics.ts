@@ -18,8 +18,8 @@ const mapConfigs: Readonly<Record<string, string>> = Object.freeze({
 })
 
 /**
- * The topic of the pipeline's own, made if it is missing and may be made. Rejects with TOPIC_NOT_FOUND, CONFIG_INVALID for a replication
- * factor that the target has not brokers for, and TARGET_UNSUITABLE for settings that would lose positions.
+ * The topic of the pipeline's own, made if it is missing and may be made. Rejects with TOPIC_NOT_FOUND, and CONFIG_INVALID for a
+ * replication factor that the target has not brokers for.
  */
 export async function openOwnTopic(
   cluster: Cluster,
@@ -28,9 +28,7 @@ export async function openOwnTopic(
   telemetry: Telemetry,
 ): Promise<TopicInfo> {
   const [found] = await cluster.topics([choice.name])
-  const info = found ?? (await create(cluster, choice, kind, telemetry))
-  if (kind === 'control') await checkControl(cluster, choice.name)
-  return info
+  return found ?? (await create(cluster, choice, kind, telemetry))
 }
 
 async function create(
@@ -79,16 +77,5 @@ async function create(
   throw (
     error ??
     new TidemarkError('BROKER_ERROR', `The ${kind} topic ${JSON.stringify(name)} could not be created`)
-  )
-}
-
-async function checkControl(cluster: Cluster, name: string): Promise<void> {
-  const configs = (await cluster.topicConfigs([name])).get(name) ?? []
-  const policy = configs.find((config) => config.name === 'cleanup.policy')?.value
-  if (policy === undefined || policy === 'compact') return
-  throw new TidemarkError(
-    'TARGET_UNSUITABLE',
-    `The control topic ${JSON.stringify(name)} has cleanup.policy=${policy}: positions would be deleted with time`,
-    { details: { topic: name }, hint: 'Set cleanup.policy=compact on it.' },
   )
 }

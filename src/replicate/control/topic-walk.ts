@@ -1,4 +1,4 @@
-import { isTidemarkError, systemClock } from '../../base/index.ts'
+import { isTidemarkError, systemClock, TidemarkError } from '../../base/index.ts'
 import type { Cluster, FetchedBatches, PositionReader } from '../../kafka/index.ts'
 import { batches, decodeBatch, dropAborted, header } from '../../records/index.ts'
 
@@ -33,7 +33,8 @@ export function committedRecords(fetched: FetchedBatches, take: (record: TopicRe
 
 /**
  * Reads a partition's committed records from `from` up to its log end as it is when this is called; waits for transactions that are
- * open before that end. Answers the offset after what was read. What retention takes away meanwhile is passed over.
+ * open before that end, for `patience` ms at most: then rejects with REQUEST_TIMEOUT. Answers the offset after what was read. What
+ * retention takes away meanwhile is passed over.
  */
 export async function readToEnd(
   cluster: Cluster,
@@ -42,7 +43,9 @@ export async function readToEnd(
   from: bigint,
   take: (record: TopicRecord) => void,
   signal: AbortSignal,
+  patience = Number.POSITIVE_INFINITY,
 ): Promise<bigint> {
+  const deadline = systemClock.monotonic() + patience
   const [listed] = await cluster.listOffsets([{ ...place, at: 'latest' }], { signal })
   const end = listed?.offset ?? 0n
   let next = from
@@ -59,7 +62,8 @@ export async function readToEnd(
       } else if (one.lastStableOffset >= end) {
         // The cleaner has taken what was between.
         next = end
-      } else await systemClock.sleep(lookPause, signal)
+      } else if (systemClock.monotonic() > deadline) throw stillOpen(place.topic, place.partition)
+      else await systemClock.sleep(lookPause, signal)
     } catch (error) {
       if (!isTidemarkError(error, 'OFFSET_OUT_OF_RANGE')) throw error
       const { logStartOffset } = await reader.bounds(place, signal)
@@ -68,4 +72,13 @@ export async function readToEnd(
     }
   }
   return next
+}
+
+/** A transaction of somebody keeps a topic of the pipeline's own from being read. */
+export function stillOpen(topic: string, partition: number): TidemarkError {
+  return new TidemarkError(
+    'REQUEST_TIMEOUT',
+    `An open transaction keeps ${topic}/${partition} from being read to its end`,
+    { details: { topic, partition }, hint: 'Raise coordination.commit.syncTimeout, or end the transaction.' },
+  )
 }

@@ -16,8 +16,16 @@ export interface OpenedLines {
   readonly failed: ReadonlyMap<string, TidemarkError>
   /** By `routeKey`: their targets are still being made; each resolves when that has ended, with the error if there was one. */
   readonly pending: ReadonlyMap<string, Promise<unknown>>
-  /** Records that landed after the last position, and may be copied again (at least once). */
-  readonly duplicates: number
+  /** What landed after the last position, and may be copied again (at least once). */
+  readonly repeated: readonly Repeated[]
+}
+
+/** Records of a partition that a worker copied and that no position accounts for. */
+export interface Repeated {
+  readonly key: string
+  /** Source offset from which on it is copied again. */
+  readonly from: bigint
+  readonly records: number
 }
 
 /** Ms in which a target that is there is known to be. */
@@ -69,26 +77,35 @@ export async function openLines(
     }),
   )
   const found = prepared.flat()
-  const ends = await targetEnds(context, found, failed, options.signal)
+  const [ends, stable] = await Promise.all([
+    targetEnds(context, found, failed, options.signal),
+    sourceEnds(context, found, options.signal),
+  ])
   const starts = await sourceStarts(context, found, failed, options)
   const candidates = found.filter(({ key }) => !failed.has(key))
   const lines: Line[] = []
-  let duplicates = 0
+  const repeated: Repeated[] = []
   for (const candidate of candidates) {
     const { key, position } = candidate
     try {
       const own = ends.get(candidate.target.name) ?? new Map<number, bigint>()
       if (position) checkTarget(candidate, position, own)
-      lines.push(makeLine(context, candidate, own, starts.get(key) ?? 0n, options))
-      for (const { partition, end } of position?.targets ?? []) {
-        duplicates += Number((own.get(partition) ?? end) - end)
-      }
+      const line = makeLine(context, candidate, own, starts.get(key) ?? 0n, options)
+      line.sourceEnd = stable.get(key)
+      lines.push(line)
+      const records = position ? landedAfter(position, own) : 0
+      if (position && records > 0) repeated.push({ key, from: position.to, records })
     } catch (error) {
       if (!isTidemarkError(error) || error.code === 'INTERNAL') throw error
       failed.set(key, error)
     }
   }
-  return { lines, failed, pending, duplicates }
+  return { lines, failed, pending, repeated }
+}
+
+/** Records on the target that lie behind what the position accounts for. */
+function landedAfter({ targets }: PositionEntry, ends: ReadonlyMap<number, bigint>): number {
+  return targets.reduce((sum, { partition, end }) => sum + Number((ends.get(partition) ?? end) - end), 0)
 }
 
 /** What has to be made takes longer than what is there: the others do not wait for it. */
@@ -132,6 +149,22 @@ async function targetEnds(
     for (const { key, target } of candidates) if (target.name === item.topic) failures.set(key, known(error))
   }
   return ends
+}
+
+/** Last stable offsets: how much there is to copy, before anything of it has come. What cannot be told stays unknown. */
+async function sourceEnds(
+  { source }: ShardContext,
+  candidates: readonly Candidate[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, bigint>> {
+  if (candidates.length === 0) return new Map()
+  const asked = candidates.map(({ route }) => ({
+    topic: route.topic.source.name,
+    partition: route.partition,
+    at: 'last-stable' as const,
+  }))
+  const { done } = await source.tryListOffsets(asked, { signal })
+  return new Map(done.map(({ topic, partition, offset }) => [routeKey(topic, partition), offset ?? 0n]))
 }
 
 /** Where those begin that have no position. */

@@ -52,6 +52,8 @@ export interface ShardContext {
   misses(topic: string, partition: number): boolean
   /** Something happened at the source. */
   happened(event: ReplicationEvent): void
+  /** Rejects with TARGET_CHANGED when the shard was copied before, and the control topic does not know how far. */
+  refuseToRepeat(shard: number): Promise<void>
   /** Whether the group says that this worker still has its shards. */
   confirm(): Promise<boolean>
 }

@@ -2,6 +2,7 @@ import { isTidemarkError, Lease, type TidemarkError } from '../../base/index.ts'
 import type { FetchedBatches, Producer } from '../../kafka/index.ts'
 import { Bell } from './bell.ts'
 import type { Line } from './line.ts'
+import type { Repeated } from './open-lines.ts'
 import { type Outgoing, outgoingBatches } from './outgoing.ts'
 import type { Pace } from './pace.ts'
 import type { ShardContext } from './shard-context.ts'
@@ -133,17 +134,18 @@ export class ShardCopy {
     this.#lookAt = now + idleLook
     const stop = await this.#lines.sync(this.#ending.signal)
     this.#stopError ??= stop
-    if (this.#lines.duplicates > 0 && !this.#context.job.exactlyOnce) this.#countDuplicates()
-    this.#lines.duplicates = 0
+    const repeated = this.#lines.repeated.splice(0)
+    if (repeated.length > 0 && !this.#context.job.exactlyOnce) this.#tellRepeated(repeated)
   }
 
-  #countDuplicates(): void {
-    const { duplicates } = this.#lines
+  #tellRepeated(repeated: readonly Repeated[]): void {
+    const duplicates = repeated.reduce((sum, { records }) => sum + records, 0)
     const { totals, telemetry } = this.#context
     totals.duplicates += duplicates
     telemetry.log('warn', 'records that were copied after the last position are copied again', {
       shard: this.#shard,
       records: duplicates,
+      partitions: repeated.map(({ key, from, records }) => `${key} from ${from}: ${records}`).join(', '),
     })
     telemetry.count('replicate_duplicates', duplicates)
   }

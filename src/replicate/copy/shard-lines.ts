@@ -4,7 +4,7 @@ import { routeKey } from '../topics/routes.ts'
 import { shardOf } from '../workers/shards.ts'
 import type { Line } from './line.ts'
 import { LineBook } from './line-book.ts'
-import { openLines } from './open-lines.ts'
+import { openLines, type Repeated } from './open-lines.ts'
 import type { ShardContext } from './shard-context.ts'
 import { type Consequence, heldReason, recreated, sourceChanged } from './source-events.ts'
 
@@ -30,7 +30,8 @@ export class ShardLines {
   readonly orphans = new Map<string, { readonly key: MapKey; readonly book: LineBook }>()
   /** The shard was never begun: its mark is to be written. */
   unmarked: boolean
-  duplicates = 0
+  /** What is copied again, of the lines that were opened since this was emptied. */
+  readonly repeated: Repeated[] = []
   readonly #context: ShardContext
   readonly #shard: number
   readonly #arrived: (line: Line) => void
@@ -70,7 +71,7 @@ export class ShardLines {
       },
       signal,
     })
-    this.duplicates += opened.duplicates
+    this.repeated.push(...opened.repeated)
     for (const [key, settled] of opened.pending) {
       this.#pending.add(key)
       settled.then((error) => {

@@ -24,6 +24,9 @@ const hopeless = new Set([
   'CONFIG_INVALID',
 ])
 
+/** What became of a topic of the pipeline's own cannot be mended from here. */
+const gone = new Set(['TOPIC_NOT_FOUND', 'TARGET_CHANGED'])
+
 /** Bytes that a shard may have sent without an answer. Raw batches lie in the fetcher's memory, others in memory of their own. */
 function sendMemory(job: ReplicateJob): number {
   const share = job.memory / SHARDS
@@ -85,6 +88,12 @@ export class ShardRunner {
     this.#copy?.routesChanged()
   }
 
+  /** A target topic is another one now: what goes into it is opened anew, behind what was begun. */
+  targetChanged(target: string): void {
+    const copy = this.#copy
+    if (copy && [...copy.lines].some((line) => line.target.name === target)) copy.stop()
+  }
+
   get partitions(): readonly PartitionStatus[] {
     const copy = this.#copy
     if (copy) {
@@ -130,6 +139,7 @@ export class ShardRunner {
     const identity = await this.#orStopped(target.initProducerId(job.exactlyOnce ? transactional : undefined))
     if (identity) await this.#orStopped(control.catchUp())
     if (!identity || this.#stopped) return
+    await this.#context.refuseToRepeat(this.shard)
     const producer = new Producer(target, {
       identity,
       connections: 1,
@@ -173,7 +183,8 @@ export class ShardRunner {
     const { topic } = error.details
     const own = topic === undefined || topic === controlTopic.name || topic === mapTopic?.name
     if (own && hopeless.has(error.code)) throw error
-    if (error.code === 'MAP_RECORD_INVALID' || (own && error.code === 'TOPIC_NOT_FOUND')) throw error
+    if (error.code === 'MAP_RECORD_INVALID') throw error
+    if (topic !== undefined && own && gone.has(error.code)) throw error
     telemetry.count('replicate_errors', 1, { code: error.code })
     telemetry.log(concernsTransaction(error) ? 'info' : 'warn', 'a shard is taken over anew', {
       pipeline: job.name,

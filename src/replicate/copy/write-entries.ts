@@ -74,8 +74,12 @@ export async function writeEntries(
       lines.unmarked = false
     })
   }
+  if (mapTopic && maps.length > 0) {
+    await send(ways.use(ways.ofOwn(mapTopic)), maps, mapTopic.limit)
+    // Without a transaction a kill may come in between. What a position takes as published must be so, or the map lacks it for ever.
+    if (!job.exactlyOnce) await ways.landed()
+  }
   if (positions.length > 0) await send(ways.use(ways.ofOwn(controlTopic)), positions, controlTopic.limit)
-  if (mapTopic && maps.length > 0) await send(ways.use(ways.ofOwn(mapTopic)), maps, mapTopic.limit)
   return then
 }
 

@@ -2,6 +2,7 @@ import { type Clock, noTelemetry, RateLimit, systemClock, type Telemetry } from 
 import { type Cluster, connectCluster, Fetcher, GroupMember } from '../../kafka/index.ts'
 import { SlabPool } from '../../records/index.ts'
 import { ControlTable } from '../control/control-table.ts'
+import { validateTopics } from '../control/own-topic-settings.ts'
 import { openOwnTopic } from '../control/own-topics.ts'
 import { Intake } from '../copy/intake.ts'
 import { recodesAll } from '../copy/record-headers.ts'
@@ -14,6 +15,7 @@ import { TargetTopics } from '../topics/target-topics.ts'
 import { assignMembers, decodeAssignment, encodeMembership, workerProtocol } from '../workers/membership.ts'
 import { groupOf } from '../workers/shards.ts'
 import { hostWorkerName } from '../workers/worker-name.ts'
+import { CopiedBefore } from './copied-before.ts'
 import { refuseLoop } from './loop-check.ts'
 import { Shards } from './shards.ts'
 import { StatusBook } from './status-book.ts'
@@ -52,6 +54,10 @@ async function run(
   await using target = await connectCluster({ ...job.target }, { telemetry })
   const controlTopic = await ownTopic(target, job.controlTopic, 'control', telemetry)
   const mapTopic = job.mapTopic && (await ownTopic(target, job.mapTopic, 'map', telemetry))
+  if (job.validateTopics) {
+    const map = mapTopic ? [{ name: mapTopic.name, kind: 'history' as const }] : []
+    await validateTopics(target, [{ name: controlTopic.name, kind: 'compacted' }, ...map])
+  }
   const catalogue = new Catalogue(job, source, target, telemetry)
   await catalogue.refresh(signal)
   await refuseLoop(job, source, target, catalogue.topics, signal)
@@ -60,8 +66,10 @@ async function run(
   const closing = new AbortController()
   await using control = new ControlTable(target, {
     topic: controlTopic.name,
+    topicId: controlTopic.id,
     pipeline: job.name,
     cluster: source.clusterId,
+    patience: job.controlTimeout,
     signal: closing.signal,
   })
   const intake = new Intake(job.memory)
@@ -70,6 +78,7 @@ async function run(
   const options = { memory, maxBytes: job.fetchMaxBytes, gather, lasting: true }
   const fetcher = new Fetcher(source, options, intake)
   intake.attach(fetcher)
+  const copiedBefore = new CopiedBefore(job, source, target)
   const targets = new TargetTopics(job, source, target, telemetry)
   await using name = await hostWorkerName(job.name)
   let member: GroupMember | undefined
@@ -91,6 +100,7 @@ async function run(
     routesAsked: () => catalogue.askedAt,
     misses: (topic, partition) => catalogue.misses(topic, partition),
     happened: (event) => book.happened(event),
+    refuseToRepeat: (shard) => copiedBefore.refuseToRepeat(shard, control),
     confirm: async () => (await member?.confirm()) ?? false,
   }
   const shards = new Shards((shard) => new ShardRunner(shardContext, shard))
@@ -176,6 +186,7 @@ async function lookAgain(
     await clock.sleep(job.topicRefresh, signal)
     try {
       if (await catalogue.refresh(signal)) shards.routesChanged()
+      for (const target of await targets.regrown()) shards.targetChanged(target)
       await targets.follow(shards.keptTopics(catalogue.topics))
     } catch (error) {
       signal.throwIfAborted()

@@ -1,8 +1,8 @@
 import { type Clock, noTelemetry, systemClock, type Telemetry, TidemarkError } from '../../base/index.ts'
-import { type Cluster, isTopicExists, type TopicConfig } from '../../kafka/index.ts'
+import { type Cluster, isTopicExists } from '../../kafka/index.ts'
 import { type OwnTopicKind, openOwnTopic } from '../control/own-topics.ts'
+import { topicMissing } from '../control/topic-tail.ts'
 import type { InternalTopicChoice } from '../job.ts'
-import { topicMissing } from './topic-tail.ts'
 
 export interface EnsureOptions {
   /** A topic of the pipeline gets the settings that it needs. */
@@ -63,39 +63,4 @@ export async function checkReplicas(
     `The topic ${topic} is to have ${replicationFactor} replicas, and the target has ${brokers} ${brokers === 1 ? 'broker' : 'brokers'}`,
     { details: { topic }, hint: 'Lower replication below topicCreation, or add brokers.' },
   )
-}
-
-/**
- * Refuses a control topic whose settings lose what is kept in it: positions need compaction, and compaction alone; the map must not be
- * compacted, or the newest entry of a partition would be all that is left.
- */
-export async function validateTopics(
-  target: Cluster,
-  topics: readonly { readonly name: string; readonly kind: 'compacted' | 'history' }[],
-): Promise<void> {
-  const configs = await target.topicConfigs(topics.map(({ name }) => name))
-  for (const { name, kind } of topics) {
-    const policy = policyOf(configs.get(name) ?? [])
-    if (policy === undefined) continue
-    const fits = kind === 'compacted' ? policy === 'compact' : policy === 'delete'
-    if (fits) continue
-    const wanted = kind === 'compacted' ? 'compact' : 'delete'
-    throw new TidemarkError(
-      'CONFIG_INVALID',
-      `The topic ${name} has cleanup.policy=${policy}, and needs ${wanted}: it would lose what is kept in it`,
-      {
-        details: { topic: name },
-        hint: `Set cleanup.policy=${wanted} on it, or features.validateControlTopicSettings to disabled.`,
-      },
-    )
-  }
-}
-
-function policyOf(configs: readonly TopicConfig[]): string | undefined {
-  return configs
-    .find(({ name }) => name === 'cleanup.policy')
-    ?.value.split(',')
-    .map((one) => one.trim())
-    .sort()
-    .join(',')
 }

@@ -1,4 +1,5 @@
 import type { Cluster } from '../../kafka/index.ts'
+import { TopicTail } from '../control/topic-tail.ts'
 import {
   type Checkpoint,
   checkpointsTopic,
@@ -6,7 +7,6 @@ import {
   decodeOffsetSync,
   type OffsetSync,
 } from './mm2-records.ts'
-import { TopicTail } from './topic-tail.ts'
 
 /**
  * The newest checkpoint of each group in each partition that MirrorMaker 2 (or the sync of groups) has written for a source. Rejects

@@ -1,11 +1,11 @@
 import type { Cluster } from '../../kafka/index.ts'
 import { decodePosition, decodePositionKey } from '../control/position-record.ts'
+import { type TailRecord, TopicTail } from '../control/topic-tail.ts'
 import type { MapRetention } from '../map-topic/map-line.ts'
 import { decodeMapEntry, decodeMapKey } from '../map-topic/map-record.ts'
 import { MapTable } from '../map-topic/map-table.ts'
 import type { RememberedCommit } from './decide.ts'
 import { type CommitKey, decodeGroupRecord, type HandOver } from './group-record.ts'
-import { type TailRecord, TopicTail } from './topic-tail.ts'
 
 export interface MemoryOptions {
   readonly pipeline: string

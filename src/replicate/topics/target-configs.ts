@@ -40,6 +40,7 @@ export function targetConfigs(
   const inSync = Number(configs['min.insync.replicas'])
   if (inSync > facts.replicationFactor) configs['min.insync.replicas'] = String(facts.replicationFactor)
   if (job.keepTimestamps) Object.assign(configs, timestamps)
+  else configs['message.timestamp.type'] = 'LogAppendTime'
   Object.assign(configs, job.configOverrides)
   const { known } = facts
   return Object.fromEntries(Object.entries(configs).filter(([name]) => known.size === 0 || known.has(name)))

@@ -1,7 +1,7 @@
 import { isTidemarkError, systemClock, TidemarkError } from '../../base/index.ts'
 import { type Cluster, type FetchedBatches, PositionReader } from '../../kafka/index.ts'
 import { checkCrcs } from '../../records/index.ts'
-import { committedRecords } from '../control/topic-walk.ts'
+import { committedRecords, stillOpen } from './topic-walk.ts'
 
 /** A record of a small topic, and where it stands, for messages. */
 export interface TailRecord {
@@ -144,12 +144,4 @@ export function topicMissing(topic: string): TidemarkError {
     details: { topic },
     hint: 'Start the replication first, create the topic, or set features.autoCreateControlTopics to enabled. A topic that may not be described looks the same.',
   })
-}
-
-function stillOpen(topic: string, partition: number): TidemarkError {
-  return new TidemarkError(
-    'REQUEST_TIMEOUT',
-    `An open transaction keeps ${topic}/${partition} from being read to its end`,
-    { details: { topic, partition }, hint: 'Raise coordination.commit.syncTimeout, or end the transaction.' },
-  )
 }

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { keptTelemetry, numbered, startSyncLab } from '../support/sync-lab.ts'
+
+const lab = await startSyncLab()
+after(async () => {
+  await lab[Symbol.asyncDispose]()
+})
+const { sourceAdmin, targetAdmin } = lab
+
+test('two programs that keep the same groups in step: no position goes back, and all come to where they belong', async () => {
+  const topic = 'shared'
+  const groups = ['two-a', 'two-b', 'two-c']
+  await Promise.all([sourceAdmin.createTopic(topic, 1), targetAdmin.createTopic(topic, 1)])
+  await lab.fill('target', topic, numbered(2_000))
+  await lab.map({ topic, to: 2_000n, runs: [{ source: 0n, target: 0n, count: 2_000 }] })
+  const stop = new AbortController()
+  const telemetry = keptTelemetry()
+  const programs = [0, 1].map(() =>
+    lab.sync({ groups, pollInterval: 20 }, { once: false, signal: stop.signal, telemetry }),
+  )
+  const seen = new Map<string, bigint>()
+  let back: string | undefined
+  let watching = true
+  const watch = (async () => {
+    while (watching) {
+      for (const group of groups) {
+        const now = (await targetAdmin.positions(group))[0]?.offset
+        const before = seen.get(group) ?? 0n
+        if (now === undefined) continue
+        if (now < before) back ??= `${group} went from ${before} back to ${now}`
+        seen.set(group, now)
+      }
+      await delay(1)
+    }
+  })()
+  for (let offset = 1n; offset <= 400n; offset++) {
+    for (const group of groups) await sourceAdmin.commit(group, topic, 0, offset)
+  }
+  for (const group of groups) {
+    while (seen.get(group) !== 400n) await delay(20)
+  }
+  watching = false
+  await watch
+  stop.abort()
+  await Promise.all(programs)
+  assert.equal(back, undefined)
+  assert.equal(telemetry.lines.filter((line) => line.startsWith('error')).join('\n'), '')
+})
