@@ -5,12 +5,7 @@ import { median } from '../child.ts'
 import { countRecords } from '../replicators/judge.ts'
 import { LogEnds, lookEvery } from '../replicators/log-ends.ts'
 import { mirrorMakers } from '../replicators/mirror-maker.ts'
-import {
-  type CopyJob,
-  type Replicator,
-  Running,
-  targetTopic,
-} from '../replicators/replicator.ts'
+import { type CopyJob, type Replicator, Running, targetTopic } from '../replicators/replicator.ts'
 import { openStage, type Stage } from '../replicators/stage.ts'
 import { SteadyLoad } from '../replicators/steady-load.ts'
 import { tidemark } from '../replicators/tidemark.ts'
