@@ -20,14 +20,15 @@ export interface CopyRun {
   readonly cpu: number
   /** The same from the first record to the last. */
   readonly copyingCpu: number
-  /** Peak in MB, up to the last record. */
-  readonly memory: number
+  /** Peak in MB of each process, up to the last record. */
+  readonly memory: readonly number[]
 }
 
-interface Look extends Usage {
+interface Look {
   /** Seconds since the start of the process. */
   readonly at: number
   readonly total: number
+  readonly usage: readonly Usage[]
 }
 
 /** Seconds after which a copy is given up that has not moved. */
@@ -55,7 +56,7 @@ async function follow(ends: LogEnds, running: Running, records: number, looks: L
     const total = await ends.total()
     const now = performance.now()
     if (total !== (looks.at(-1)?.total ?? 0)) {
-      looks.push({ at: (now - running.started) / 1000, total, ...running.usage() })
+      looks.push({ at: (now - running.started) / 1000, total, usage: running.usage() })
       moved = now
     }
     if (total >= records && now - moved > 1000) return
@@ -82,8 +83,12 @@ function summary(looks: readonly Look[], set: DataSet): CopyRun {
     copying,
     rate: (share * gigabytes * 1000) / copying,
     wholeRate: (gigabytes * 1000) / last.at,
-    cpu: last.cpu / gigabytes,
-    copyingCpu: (last.cpu - first.cpu) / (share * gigabytes),
-    memory: last.memory / 1e6,
+    cpu: cpuOf(last) / gigabytes,
+    copyingCpu: (cpuOf(last) - cpuOf(first)) / (share * gigabytes),
+    memory: last.usage.map(({ memory }) => memory / 1e6),
   }
+}
+
+function cpuOf({ usage }: Look): number {
+  return usage.reduce((sum, { cpu }) => sum + cpu, 0)
 }

@@ -76,6 +76,8 @@ async function properties(job: CopyJob): Promise<Record<string, string>> {
     'sync.group.offsets.enabled': 'true',
     'sync.group.offsets.interval.seconds': String(job.interval),
     'emit.checkpoints.interval.seconds': String(job.interval),
+    // How often it remembers how far it has come, and tells its samples of offsets: a minute by default.
+    'offset.flush.interval.ms': String(job.interval * 1000),
     'replication.factor': '1',
     'offset-syncs.topic.replication.factor': '1',
     'checkpoints.topic.replication.factor': '1',

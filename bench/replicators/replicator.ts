@@ -53,13 +53,9 @@ export class Running implements AsyncDisposable {
     return new Running(started, processes, programs)
   }
 
-  /** Of all its processes: CPU and peaks added up. */
-  usage(): Usage {
-    const used = this.#processes.map(({ pid }) => usageOf(pid))
-    return {
-      cpu: used.reduce((sum, { cpu }) => sum + cpu, 0),
-      memory: used.reduce((sum, { memory }) => sum + memory, 0),
-    }
+  /** Of each of its processes. */
+  usage(): readonly Usage[] {
+    return this.#processes.map(({ pid }) => usageOf(pid))
   }
 
   /** Rejects, with what it has printed, when one of its processes has ended by itself. */
