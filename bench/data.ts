@@ -56,17 +56,15 @@ export async function deleteTopic(bootstrap: string, topic: string): Promise<voi
   await kafkaTool('topics', ['--bootstrap-server', bootstrap, '--delete', '--topic', topic])
 }
 
+/** Makes a topic. */
+export async function makeTopic(bootstrap: string, topic: string, partitions: number): Promise<void> {
+  const place = ['--bootstrap-server', bootstrap, '--create', '--topic', topic]
+  await kafkaTool('topics', [...place, '--partitions', String(partitions)])
+}
+
 /** Makes the topic and fills it. */
 export async function fill(bootstrap: string, set: DataSet): Promise<void> {
-  await kafkaTool('topics', [
-    '--bootstrap-server',
-    bootstrap,
-    '--create',
-    '--topic',
-    set.topic,
-    '--partitions',
-    String(set.partitions),
-  ])
+  await makeTopic(bootstrap, set.topic, set.partitions)
   await kafkaTool('producerPerformance', [
     ...['--topic', set.topic, '--num-records', String(set.records), '--record-size', String(set.recordBytes)],
     ...[

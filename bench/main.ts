@@ -34,6 +34,8 @@ const measures: Readonly<Record<string, () => Promise<void>>> = {
   'replication-kills': async () => (await import('./measures/replication-kills.ts')).replicationKills(scale),
   'replication-groups': async () =>
     (await import('./measures/replication-groups.ts')).replicationGroups(rounds, scale),
+  'replication-latency': async () =>
+    (await import('./measures/replication-latency.ts')).replicationLatency(rounds, scale),
 }
 
 const chosen = positionals.length > 0 ? positionals : Object.keys(measures)

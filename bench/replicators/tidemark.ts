@@ -4,11 +4,22 @@ import { programFile } from '../../test/support/program.ts'
 import type { CopyJob, Program, Replicator } from './replicator.ts'
 
 /** Tidemark as it is by default, exactly once: `replicate`, and `sync-offsets` beside it. */
-export const tidemark: Replicator = { name: 'Tidemark', prepare }
+export const tidemark: Replicator = {
+  name: 'Tidemark',
+  prepare: (job) => prepare(job, 'enabled'),
+}
 
-async function prepare(job: CopyJob): Promise<readonly Program[]> {
+/** Tidemark at least once. */
+export const tidemarkAtLeastOnce: Replicator = {
+  name: 'Tidemark, at least once',
+  prepare: (job) => prepare(job, 'disabled'),
+}
+
+type Switch = 'enabled' | 'disabled'
+
+async function prepare(job: CopyJob, exactlyOnce: Switch): Promise<readonly Program[]> {
   const file = join(job.folder, `${job.id}.yaml`)
-  await writeFile(file, pipeline(job))
+  await writeFile(file, pipeline(job, exactlyOnce))
   const program = await programFile()
   return ['replicate', 'sync-offsets'].map((command) => ({
     command: [process.execPath, program, command, '-f', file],
@@ -16,9 +27,11 @@ async function prepare(job: CopyJob): Promise<readonly Program[]> {
   }))
 }
 
-function pipeline({ id, source, target, topic, groups, interval }: CopyJob): string {
+function pipeline(job: CopyJob, exactlyOnce: Switch): string {
+  const { id, source, target, topic, groups, interval } = job
   return `name: ${id}
 features:
+  exactlyOnce: ${exactlyOnce}
   offsetMapping: enabled
   autoCreateControlTopics: enabled
 source:

@@ -65,7 +65,7 @@ export function replicateJob(section: PipelineSection, context: PipelineContext)
     onChange: errorHandling.sourceChanges,
     memory: limits.memory,
     fetchMaxBytes: Math.min(
-      tuning.number('source', 'fetch.max.bytes', 1_024) ?? 8 << 20,
+      tuning.number('source', 'fetch.max.bytes', 1_024) ?? 2 << 20,
       Math.max(1_024, Math.floor(limits.memory / 4)),
     ),
     rateLimitBytes: limits.bytesPerSecond,

@@ -86,6 +86,11 @@ export interface FetcherOptions {
   readonly allocate?: (bytes: number) => Buffer
   /** Ms a broker may wait for data; tiered topics need 500 or more. @default 500 */
   readonly maxWait?: number
+  /**
+   * Ms that pass at least between two requests on a connection while little comes: records that trickle in are then fetched some at a
+   * time, and what comes after a pause is still fetched at once. @default 0
+   */
+  readonly gather?: number
   /** Goes on without any assignment, until aborted. @default false */
   readonly lasting?: boolean
   /** Partitions in one request; a lane with more of them asks for a moving part. @default 1000 */

@@ -12,6 +12,7 @@ export interface LaneHost {
   readonly committed: boolean
   readonly maxBytes: number
   readonly maxWait: number
+  readonly gather: number
   readonly maxPartitions: number
   readonly rack: string
   /** Aborts when the fetcher ends. */

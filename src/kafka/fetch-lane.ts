@@ -30,6 +30,8 @@ export interface LaneSiblings {
 const firstBytes = 1 << 20
 /** Bytes asked for while a lane's partitions are idle. */
 const leastBytes = 64 << 10
+/** Answers of fewer bytes are little: asking for the next at once would cost more than it brings. */
+const little = 256 << 10
 /** Ms to pause after an answer that held nothing and came too soon. */
 const tooSoonPause = 50
 
@@ -207,6 +209,9 @@ export class FetchLane {
     this.#askBytes = Math.min(wanted, this.#host.maxBytes)
     if (deliveries === 0 && now - flight.left < flight.maxWait / 2) {
       this.#book.pausedUntil = Math.max(this.#book.pausedUntil, now + Math.min(tooSoonPause, flight.maxWait))
+    }
+    if (bytes < little) {
+      this.#book.pausedUntil = Math.max(this.#book.pausedUntil, flight.left + this.#host.gather)
     }
     this.#share()
   }

@@ -2,6 +2,8 @@ import { Budget } from '../base/index.ts'
 
 /** Responses smaller than this share of a full one get memory of their own size. */
 const smallShare = 4
+/** From this many bytes on that size is a power of two, so that the memory can be used again by the next response. */
+const leastKept = 16 << 10
 /** Beside the batches: what a response says of each partition. */
 const overhead = 256 << 10
 
@@ -27,14 +29,17 @@ export class ResponseMemory {
 
 /**
  * The memory for all responses of a fetcher, from one budget. Room for a response is reserved before it is asked for;
- * the memory itself is handed out when it arrives and its size is known. Buffers for full-size requests are kept and used
- * again, others are made to measure. A response beyond its reservation (one oversized batch) is taken all the same: it is
- * there already, and those who come next wait until the budget is in order again.
+ * the memory itself is handed out when it arrives and its size is known. Buffers are kept and used again, as far as the budget goes: left
+ * to the garbage collector, a steady stream of small responses would take many times the memory that is in use. A response beyond its
+ * reservation (one oversized batch) is taken all the same: it is there already, and those who come next wait until the budget is in
+ * order again.
  */
 export class FetchMemory {
   readonly fullSize: number
   readonly #budget: Budget
-  readonly #idle: Buffer[] = []
+  /** By their size. */
+  readonly #idle = new Map<number, Buffer[]>()
+  #idleBytes = 0
   readonly #allocate: (bytes: number) => Buffer
 
   constructor(total: number, maxBytes: number, allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow) {
@@ -45,6 +50,11 @@ export class FetchMemory {
 
   get used(): number {
     return this.#budget.used
+  }
+
+  /** Bytes of buffers that are kept for responses to come. */
+  get idle(): number {
+    return this.#idleBytes
   }
 
   /** What must be reserved for a response of `maxBytes` bytes of batches. */
@@ -68,28 +78,47 @@ export class FetchMemory {
   /** Memory for a response of `size` bytes; uses up the reservation. */
   claim(size: number, reserved: number): ResponseMemory {
     const full = reserved === this.fullSize && size <= this.fullSize && size >= this.fullSize / smallShare
-    if (!full) return this.#measured(size, reserved)
-    const buffer = this.#idle.pop() ?? this.#allocate(this.fullSize)
+    const bytes = full ? this.fullSize : size < leastKept ? size : powerOfTwo(size, this.fullSize)
+    this.#settle(bytes, reserved)
+    const kept = this.#take(bytes)
+    if (!kept) this.#trim(this.#budget.total - this.#budget.used)
+    const buffer = kept ?? (full ? this.#allocate(bytes) : Buffer.allocUnsafeSlow(bytes))
     return new ResponseMemory(buffer, () => {
-      this.#idle.push(buffer)
-      this.#budget.give(this.fullSize)
+      this.#keep(buffer)
+      this.#budget.give(bytes)
     })
   }
 
-  #measured(size: number, reserved: number): ResponseMemory {
-    this.#settle(size, reserved)
-    // Idle full-size buffers do not count as used: let go of those that would take the whole beyond the total.
-    while (
-      this.#idle.length > 0 &&
-      this.#budget.used + this.#idle.length * this.fullSize > this.#budget.total
-    ) {
-      this.#idle.pop()
+  #take(bytes: number): Buffer | undefined {
+    const buffer = this.#idle.get(bytes)?.pop()
+    if (buffer) this.#idleBytes -= bytes
+    return buffer
+  }
+
+  #keep(buffer: Buffer): void {
+    const { length } = buffer
+    if (length < leastKept || length > this.fullSize) return
+    const alike = this.#idle.get(length)
+    if (alike) alike.push(buffer)
+    else this.#idle.set(length, [buffer])
+    this.#idleBytes += length
+  }
+
+  /** Lets go of idle buffers until they take `most` bytes at most: with what is in use they must not exceed the total. */
+  #trim(most: number): void {
+    for (const [bytes, alike] of this.#idle) {
+      while (this.#idleBytes > most && alike.pop()) this.#idleBytes -= bytes
     }
-    return new ResponseMemory(Buffer.allocUnsafeSlow(size), () => this.#budget.give(size))
   }
 
   #settle(needed: number, reserved: number): void {
     if (needed > reserved) this.#budget.overdraw(needed - reserved)
     else if (reserved > needed) this.#budget.give(reserved - needed)
   }
+}
+
+/** The power of two from `size` on; `size` itself where that would be beyond `most`. */
+function powerOfTwo(size: number, most: number): number {
+  const power = 2 ** Math.ceil(Math.log2(size))
+  return power <= most ? power : size
 }

@@ -66,6 +66,7 @@ export class Fetcher {
       committed: (options.isolation ?? 'read_committed') === 'read_committed',
       maxBytes,
       maxWait: options.maxWait ?? defaults.maxWait,
+      gather: options.gather ?? 0,
       maxPartitions: options.maxPartitions ?? defaults.maxPartitions,
       rack: cluster.options.rack ?? '',
       connect: (broker) => cluster.connect(broker, { signal }),

@@ -104,29 +104,31 @@ export class TransactionCoordinator implements AsyncDisposable {
     ) => Promise<{ readonly error: number; readonly topic?: string; readonly partition?: number }[]>,
   ): Promise<void> {
     const deadline = this.#cluster.options.deliveryTimeout ?? 300_000
-    // A coordinator is busy for some ms after each transaction: ask often at first.
     const policy = { attempts: Number.POSITIVE_INFINITY, delay: 4, maxDelay: 500, deadline }
+    const signal = this.#signal
+    const once = async () => {
+      const connection = await this.#connected()
+      const answers = await request(connection)
+      // OPERATION_NOT_ATTEMPTED stands beside the error of another partition, which says more.
+      const failures = answers.filter(({ error }) => error !== code.none)
+      const worst = failures.find(({ error }) => error !== operationNotAttempted) ?? failures[0]
+      if (!worst) return
+      if (moved.has(worst.error)) connection.close()
+      throw errorFromCode(worst.error, {
+        doing: `${doing} ${JSON.stringify(this.#id)}`,
+        acl: 'Write',
+        transactionalId: this.#id,
+        broker: connection.address,
+        ...(worst.topic !== undefined && { topic: worst.topic }),
+        ...(worst.partition !== undefined && { partition: worst.partition }),
+      })
+    }
     await retry(
       policy,
-      async () => {
-        const connection = await this.#connected()
-        const answers = await request(connection)
-        // OPERATION_NOT_ATTEMPTED stands beside the error of another partition, which says more.
-        const failures = answers.filter(({ error }) => error !== code.none)
-        const worst = failures.find(({ error }) => error !== operationNotAttempted) ?? failures[0]
-        if (!worst) return
-        if (moved.has(worst.error)) connection.close()
-        throw errorFromCode(worst.error, {
-          doing: `${doing} ${JSON.stringify(this.#id)}`,
-          acl: 'Write',
-          transactionalId: this.#id,
-          broker: connection.address,
-          ...(worst.topic !== undefined && { topic: worst.topic }),
-          ...(worst.partition !== undefined && { partition: worst.partition }),
-        })
-      },
+      // After each transaction a coordinator is busy until its markers are written, mostly for some ms: a pause that doubles would outlast it.
+      () => retry(whileBusy, once, { signal, when: isBusy }),
       {
-        signal: this.#signal,
+        signal,
         when: (error) => isTidemarkError(error) && (error.retriable || error.code === 'BROKER_UNREACHABLE'),
       },
     )
@@ -143,5 +145,12 @@ export class TransactionCoordinator implements AsyncDisposable {
 }
 
 const operationNotAttempted = 55
+/** How often a coordinator is asked that still ends the transaction before. */
+const whileBusy = { attempts: Number.POSITIVE_INFINITY, delay: 4, maxDelay: 16, deadline: 2_000 }
+
+function isBusy(error: unknown): boolean {
+  return kafkaCodeOf(error) === code.concurrentTransactions
+}
+
 /** The coordinator is to be found again. */
 const moved: ReadonlySet<number> = new Set([15, code.notCoordinator])

@@ -164,8 +164,8 @@ export const replicateDefaults = Object.freeze({
   transactionTimeout: 60_000,
   sessionTimeout: 10_000,
   onChange: { gap: 'continue', truncated: 'continue', recreated: 'continue', lost: 'continue' },
-  memory: 64 << 20,
-  fetchMaxBytes: 8 << 20,
+  memory: 32 << 20,
+  fetchMaxBytes: 2 << 20,
   rateLimitBytes: undefined,
   rateLimitRecords: undefined,
 } as const satisfies Omit<ReplicateJob, 'name' | 'source' | 'target' | 'include'>)

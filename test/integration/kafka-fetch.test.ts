@@ -172,6 +172,7 @@ async function lookBeyond(topic: string, from: bigint, stop: bigint): Promise<st
     committed: true,
     maxBytes: 1 << 20,
     maxWait: 100,
+    gather: 0,
     maxPartitions: 10,
     rack: '',
     signal: AbortSignal.timeout(30_000),
@@ -372,6 +373,40 @@ test('a slow sink holds the fetcher back instead of filling the memory', async (
   assert.ok(most <= 2 << 20, `${most} bytes were in use`)
   while (held.length > 0) await delay(10)
   assert.equal(fetcher.memoryUsed, 0)
+})
+
+test('what trickles in is fetched some at a time when that is asked for, and all of it', async () => {
+  const topic = await makeTopic('trickle')
+  const gather = 100
+  const count = 60
+  const times: number[] = []
+  let records = 0
+  const stop = new AbortController()
+  const fetcher = new Fetcher(
+    cluster,
+    { gather },
+    {
+      batches(fetched) {
+        times.push(performance.now())
+        records = Number(fetched.nextOffset)
+        fetched.release()
+        if (records === count) stop.abort()
+      },
+      event() {},
+    },
+  )
+  fetcher.add({ ...(await only(topic)), stop: undefined })
+  const running = fetcher.run(AbortSignal.any([stop.signal, AbortSignal.timeout(60_000)])).catch(() => {})
+  const producer = await java.producer({ 'bootstrap.servers': brokers.bootstrap, 'linger.ms': '0' })
+  for (const value of numbered(count)) {
+    producer.send({ topic, partition: 0, value })
+    await producer.flush()
+  }
+  await producer.close()
+  await running
+  assert.equal(records, count)
+  const elapsed = (times.at(-1) ?? 0) - (times[0] ?? 0)
+  assert.ok(times.length <= elapsed / gather + 3, `${times.length} deliveries in ${elapsed} ms`)
 })
 
 test('partitions that come and go while it runs: added ones are read, removed ones stay silent', async () => {

@@ -1,5 +1,5 @@
 import { isTidemarkError, TidemarkError } from '../../base/index.ts'
-import type { RecordCursor, SlabPool } from '../../records/index.ts'
+import type { RecordCursor } from '../../records/index.ts'
 import type { PositionEntry } from '../control/position-record.ts'
 import { type Route, routeKey } from '../topics/routes.ts'
 import type { TargetTopic } from '../topics/target-topics.ts'
@@ -40,7 +40,6 @@ export async function openLines(
   options: {
     /** The partition was there when the shard was begun: it begins where the job says. */
     readonly firstTime: (key: string) => boolean
-    readonly memory: SlabPool
     /** Called when something has come for a line. */
     readonly arrived: (key: string) => void
     readonly signal: AbortSignal
@@ -206,7 +205,7 @@ function makeLine(
   { key, route, target, position }: Candidate,
   ends: ReadonlyMap<number, bigint>,
   start: bigint,
-  options: { readonly memory: SlabPool; readonly arrived: (key: string) => void },
+  options: { readonly arrived: (key: string) => void },
 ): Line {
   const { job, clock } = context
   const { source } = route.topic
@@ -227,7 +226,7 @@ function makeLine(
     target,
     book,
     queue: new LineQueue(() => options.arrived(key)),
-    wish: wishOf(context, route, target, options.memory),
+    wish: wishOf(context, route, target),
     topicId: source.id,
     state: 'copying',
     reason: undefined,
@@ -242,8 +241,8 @@ function makeLine(
   }
 }
 
-function wishOf(context: ShardContext, route: Route, target: TargetTopic, memory: SlabPool): BatchWish {
-  const { job, totals } = context
+function wishOf(context: ShardContext, route: Route, target: TargetTopic): BatchWish {
+  const { job, totals, slabs: memory } = context
   const headers = editsHeaders(job)
     ? new ReplicaHeaders({
         replicate: job.replicateHeaders,

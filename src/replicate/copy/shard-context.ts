@@ -1,5 +1,6 @@
 import type { Clock, RateLimit, Telemetry } from '../../base/index.ts'
 import type { Cluster } from '../../kafka/index.ts'
+import type { SlabPool } from '../../records/index.ts'
 import type { ControlTable } from '../control/control-table.ts'
 import type { ReplicateJob } from '../job.ts'
 import type { ReplicationEvent } from '../status.ts'
@@ -37,6 +38,8 @@ export interface ShardContext {
   readonly mapTopic: OwnTopic | undefined
   readonly targets: TargetTopics
   readonly intake: Intake
+  /** Memory for batches that are joined or built anew, by all shards. */
+  readonly slabs: SlabPool
   readonly limit: RateLimit
   readonly clock: Clock
   readonly telemetry: Telemetry

@@ -1,5 +1,4 @@
 import { isTidemarkError, type TidemarkError } from '../../base/index.ts'
-import { SlabPool } from '../../records/index.ts'
 import type { MapKey } from '../map-topic/map-record.ts'
 import { routeKey } from '../topics/routes.ts'
 import { shardOf } from '../workers/shards.ts'
@@ -29,7 +28,6 @@ export class ShardLines {
   readonly failed: Map<string, FailedLine>
   /** Books of partitions that are gone, with what is to be said of them. */
   readonly orphans = new Map<string, { readonly key: MapKey; readonly book: LineBook }>()
-  readonly memory = new SlabPool()
   /** The shard was never begun: its mark is to be written. */
   unmarked: boolean
   duplicates = 0
@@ -66,7 +64,6 @@ export class ShardLines {
     const fresh = new Map([...routes].filter(([key]) => this.#isFresh(key, now)))
     const opened = await openLines(context, fresh, {
       firstTime: (key) => this.#initial?.has(key) ?? false,
-      memory: this.memory,
       arrived: (key) => {
         const line = this.lines.get(key)
         if (line) this.#arrived(line)

@@ -1,5 +1,6 @@
 import { type Clock, noTelemetry, RateLimit, systemClock, type Telemetry } from '../../base/index.ts'
 import { type Cluster, connectCluster, Fetcher, GroupMember } from '../../kafka/index.ts'
+import { SlabPool } from '../../records/index.ts'
 import { ControlTable } from '../control/control-table.ts'
 import { openOwnTopic } from '../control/own-topics.ts'
 import { Intake } from '../copy/intake.ts'
@@ -23,6 +24,10 @@ export interface ReplicationContext {
   readonly telemetry?: Telemetry
   readonly clock?: Clock
 }
+
+/** Fetches of a connection between two commits, under steady traffic; and ms between two of them at most. */
+const fetchesPerCommit = 4
+const longestGather = 50
 
 /** A worker of a pipeline. */
 export interface Replication {
@@ -61,7 +66,8 @@ async function run(
   })
   const intake = new Intake(job.memory)
   const memory = recodesAll(job) ? Math.floor((job.memory * 3) / 4) : job.memory
-  const options = { memory, maxBytes: job.fetchMaxBytes, lasting: true }
+  const gather = Math.min(longestGather, job.commitInterval / fetchesPerCommit)
+  const options = { memory, maxBytes: job.fetchMaxBytes, gather, lasting: true }
   const fetcher = new Fetcher(source, options, intake)
   intake.attach(fetcher)
   const targets = new TargetTopics(job, source, target, telemetry)
@@ -76,6 +82,7 @@ async function run(
     mapTopic,
     targets,
     intake,
+    slabs: new SlabPool(),
     limit: new RateLimit(job.rateLimitBytes, job.rateLimitRecords, clock),
     clock,
     telemetry,
