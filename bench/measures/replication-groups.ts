@@ -25,6 +25,13 @@ export async function replicationGroups(rounds: number, scale: number): Promise<
   }
 }
 
+function print(name: string, { delays, deviations }: GroupRun): void {
+  const shown = deviations.map(
+    ({ lag, readAgain, skipped }) => `${lag} behind: ${readAgain} again, ${skipped} skipped`,
+  )
+  process.stdout.write(`  ${name}: commits after ${median(delays).toFixed(2)} s; ${shown.join('; ')}\n`)
+}
+
 async function fillNumbered(java: JavaClient, bootstrap: string, scale: number): Promise<NumberedTopic> {
   const topic = 'numbered'
   const partitions = 4

@@ -72,7 +72,11 @@ async function killed(
       // What had been sent may still land.
       await flow.settle()
       running = await Running.start(programs)
-      flowing.push(await flow.untilRecord(running))
+      const seconds = await flow.untilRecord(running)
+      flowing.push(seconds)
+      process.stdout.write(
+        `  ${system.name}: records flow ${seconds.toFixed(2)} s after restart ${kill + 1}\n`,
+      )
     }
     const written = await load.stop()
     return { flowing, ...(await counted(stage, job, flow, written)) }

@@ -1,9 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { type JavaClient, startJavaClient } from '../../test/support/java-client.ts'
 import { median } from '../child.ts'
 import { makeTopic } from '../data.ts'
 import { type Latency, measureLatency, type Spread } from '../programs/replication-latency.ts'
-import { LogEnds, lookEvery } from '../replicators/log-ends.ts'
+import { LogEnds } from '../replicators/log-ends.ts'
 import { mirrorMakers } from '../replicators/mirror-maker.ts'
 import { type Replicator, Running, targetTopic } from '../replicators/replicator.ts'
 import { openStage, type Stage } from '../replicators/stage.ts'
@@ -56,10 +55,7 @@ async function latency(
   const ends = new LogEnds(stage.targetCluster, targetTopic(job))
   try {
     await using running = await Running.start(await system.prepare(job))
-    while ((await ends.total()) === 0) {
-      await running.check()
-      await delay(lookEvery)
-    }
+    await ends.untilAtLeast(1, () => running.check())
     return await measureLatency({
       source: { bootstrap: source.bootstrap, topic: job.topic },
       target: { bootstrap: target.bootstrap, topic: targetTopic(job) },

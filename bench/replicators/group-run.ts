@@ -82,10 +82,7 @@ class GroupsOfRun {
   async untilCopied(running: Running): Promise<void> {
     const { partitions, perPartition } = this.#numbered
     const ends = new LogEnds(this.#stage.targetCluster, targetTopic(this.job))
-    while ((await ends.total()) < partitions * perPartition) {
-      await running.check()
-      await delay(lookEvery)
-    }
+    await ends.untilAtLeast(partitions * perPartition, () => running.check())
     await ends.untilStill(1000)
     await this.#untilStill([this.#moving])
   }

@@ -3,6 +3,8 @@ import type { Cluster } from '../../src/kafka/index.ts'
 
 /** Milliseconds between two looks at a log. */
 export const lookEvery = 10
+/** Milliseconds after which a copy is given up that does not move. */
+const patience = 180_000
 
 /** Last stable offsets of a topic: up to where a reader of committed records sees. */
 export class LogEnds {
@@ -29,6 +31,21 @@ export class LogEnds {
   /** Their sum. */
   async total(): Promise<number> {
     return Number((await this.look()).reduce((sum, offset) => sum + offset, 0n))
+  }
+
+  /** Resolves when their sum has come to `total`. Rejects with what `check` rejects with, and when nothing moves for minutes. */
+  async untilAtLeast(total: number, check: () => Promise<void>): Promise<void> {
+    let last = -1
+    let since = performance.now()
+    for (;;) {
+      const now = await this.total()
+      if (now >= total) return
+      if (now !== last) since = performance.now()
+      else if (performance.now() - since > patience) throw new Error(`${this.#topic} stands still at ${now}`)
+      last = now
+      await check()
+      await delay(lookEvery)
+    }
   }
 
   /** Resolves when they have not moved for so many milliseconds, or after `most`. */
