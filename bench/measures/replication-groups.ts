@@ -15,7 +15,11 @@ export async function replicationGroups(rounds: number, scale: number): Promise<
   const systems = [tidemark, ...mirrorMakers, finestOffsets]
   const runs = new Map<string, GroupRun[]>(systems.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round++) {
-    for (const system of systems) runs.get(system.name)?.push(await groupRun(stage, java, system, numbered))
+    for (const system of systems) {
+      const run = await groupRun(stage, java, system, numbered)
+      runs.get(system.name)?.push(run)
+      print(system.name, run)
+    }
   }
   const ours = runs.get(tidemark.name) ?? []
   for (const [name, theirs] of runs) {
