@@ -1,7 +1,6 @@
-import { JavaAdmin } from '../../test/support/java-admin.ts'
-import { type JavaClient, startJavaClient } from '../../test/support/java-client.ts'
+import { startJavaClient } from '../../test/support/java-client.ts'
 import { median } from '../child.ts'
-import { type GroupRun, groupRun, lags, type NumberedTopic } from '../replicators/group-run.ts'
+import { type GroupRun, groupRun, lags } from '../replicators/group-run.ts'
 import { finestOffsets, mirrorMakers } from '../replicators/mirror-maker.ts'
 import { interval, openStage } from '../replicators/stage.ts'
 import { tidemark } from '../replicators/tidemark.ts'
@@ -11,12 +10,12 @@ import { compared, found } from '../report.ts'
 export async function replicationGroups(rounds: number, scale: number): Promise<void> {
   await using stage = await openStage()
   await using java = await startJavaClient()
-  const numbered = await fillNumbered(java, stage.source.bootstrap, scale)
+  const perPartition = Math.max(30_000, Math.round(150_000 * scale))
   const systems = [tidemark, ...mirrorMakers, finestOffsets]
   const runs = new Map<string, GroupRun[]>(systems.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round++) {
-    for (const system of systems) {
-      const run = await groupRun(stage, java, system, numbered)
+    for (const [i, system] of systems.entries()) {
+      const run = await groupRun(stage, java, system, `numbered-${round}-${i}`, perPartition)
       runs.get(system.name)?.push(run)
       print(system.name, run)
     }
@@ -34,17 +33,6 @@ function print(name: string, { delays, deviations }: GroupRun): void {
     ({ lag, readAgain, skipped }) => `${lag} behind: ${readAgain} again, ${skipped} skipped`,
   )
   process.stdout.write(`  ${name}: commits after ${median(delays).toFixed(2)} s; ${shown.join('; ')}\n`)
-}
-
-async function fillNumbered(java: JavaClient, bootstrap: string, scale: number): Promise<NumberedTopic> {
-  const topic = 'numbered'
-  const partitions = 4
-  const perPartition = Math.max(30_000, Math.round(150_000 * scale))
-  await new JavaAdmin(java, bootstrap).createTopic(topic, partitions)
-  const producer = await java.producer({ 'bootstrap.servers': bootstrap, 'linger.ms': '20' })
-  await producer.fill({ topic, partitions, count: perPartition, size: 100 })
-  await producer.close()
-  return { topic, partitions, perPartition }
 }
 
 function delaysOf(runs: readonly GroupRun[]): number[] {
