@@ -17,7 +17,7 @@ const ours = [tidemark, tidemarkAtLeastOnce]
 export async function replicationLatency(rounds: number, scale: number): Promise<void> {
   await using stage = await openStage()
   await using java = await startJavaClient()
-  const seconds = Math.max(5, Math.round(20 * scale))
+  const seconds = Math.max(5, Math.round(12 * scale))
   const systems = [...ours, ...mirrorMakers]
   const taken = new Map<string, Latency[]>(systems.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round++) {

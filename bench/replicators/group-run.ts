@@ -27,7 +27,7 @@ export interface GroupRun {
 /** Lags in records, over all partitions. */
 export const lags = [0, 1000, 100_000] as const
 
-const commits = 8
+const commits = 5
 /** Records that come between two commits: more than MirrorMaker 2 lets pass without a sample of offsets. */
 const between = 500
 /** Seconds after which a position is not waited for any longer. */
