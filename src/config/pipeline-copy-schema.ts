@@ -117,7 +117,7 @@ export const limitsSchema = z
   .strictObject(
     {
       memory: bytes(1 << 20)
-        .prefault('32MiB')
+        .prefault('24MiB')
         .describe('Memory for record batches in all.'),
       bytesPerSecond: bytes().optional().describe('Bytes a second that are copied at most, by this worker.'),
       recordsPerSecond: integer(1).optional().describe('Records a second, likewise.'),

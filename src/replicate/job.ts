@@ -164,7 +164,7 @@ export const replicateDefaults = Object.freeze({
   transactionTimeout: 60_000,
   sessionTimeout: 10_000,
   onChange: { gap: 'continue', truncated: 'continue', recreated: 'continue', lost: 'continue' },
-  memory: 32 << 20,
+  memory: 24 << 20,
   fetchMaxBytes: 2 << 20,
   rateLimitBytes: undefined,
   rateLimitRecords: undefined,

@@ -5,6 +5,7 @@ import type { Health } from '../../server/index.ts'
 import { addListenFlag, addPipelineFlags, type PipelineFlags } from '../flags/pipeline-flags.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
 import { CopyProgress } from '../pipeline/copy-progress.ts'
+import { keepHeapLean } from '../pipeline/lean-heap.ts'
 import { openPipeline, pipelineFormat } from '../pipeline/open-pipeline.ts'
 import { defineReplicateStatus } from '../pipeline/replicate-status.ts'
 import { type Service, withService } from '../pipeline/service.ts'
@@ -36,6 +37,7 @@ Examples:
 }
 
 async function run(flags: PipelineFlags & RunFlags, session: Session): Promise<void> {
+  keepHeapLean()
   const format = pipelineFormat(flags)
   await session.show(flags)
   const pipeline = await openPipeline(flags, 'replicate', session)
