@@ -42,8 +42,11 @@ export async function copyRun(stage: Stage, system: Replicator, set: DataSet): P
   const looks: Look[] = []
   {
     await using running = await Running.start(programs)
-    do await follow(ends, running, set.records, looks)
-    while (!(await complete(stage, job, set)))
+    for (let counts = 1; ; counts++) {
+      await follow(ends, running, set.records, looks)
+      if (await complete(stage, job, set)) break
+      if (counts === 20) throw new Error(`${targetTopic(job)} does not become complete`)
+    }
   }
   await stage.remove(job)
   return summary(looks, set)
