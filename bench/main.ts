@@ -30,6 +30,10 @@ const measures: Readonly<Record<string, () => Promise<void>>> = {
   'bulk-reset-script': async () => (await import('./measures/bulk-reset.ts')).bulkResetScript(rounds, scale),
   'group-positions': async () =>
     (await import('./measures/group-positions.ts')).groupPositions(rounds, scale),
+  replication: async () => (await import('./measures/replication.ts')).replication(rounds, scale),
+  'replication-kills': async () => (await import('./measures/replication-kills.ts')).replicationKills(scale),
+  'replication-groups': async () =>
+    (await import('./measures/replication-groups.ts')).replicationGroups(rounds, scale),
   'replication-latency': async () =>
     (await import('./measures/replication-latency.ts')).replicationLatency(rounds, scale),
 }

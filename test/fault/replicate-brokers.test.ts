@@ -11,7 +11,7 @@ const partitions = 6
 let lab: ReplicateLab
 
 before(async () => {
-  lab = await startLab({ target: { brokers: 3 } })
+  lab = await startLab({ target: { apart: true, brokers: 3 } })
 })
 
 after(async () => {

@@ -1,6 +1,7 @@
 import { type Clock, noTelemetry, RateLimit, systemClock, type Telemetry } from '../../base/index.ts'
-import { type Cluster, connectCluster, Fetcher, GroupMember } from '../../kafka/index.ts'
+import { type Cluster, Fetcher, GroupMember } from '../../kafka/index.ts'
 import { SlabPool } from '../../records/index.ts'
+import { connectBoth } from '../connect-both.ts'
 import { ControlTable } from '../control/control-table.ts'
 import { validateTopics } from '../control/own-topic-settings.ts'
 import { openOwnTopic } from '../control/own-topics.ts'
@@ -50,8 +51,8 @@ async function run(
   book: StatusBook,
 ): Promise<ReplicationReport> {
   const began = clock.monotonic()
-  await using source = await connectCluster({ ...job.source }, { telemetry })
-  await using target = await connectCluster({ ...job.target }, { telemetry })
+  await using clusters = await connectBoth(job, { signal, telemetry })
+  const { source, target } = clusters
   const controlTopic = await ownTopic(target, job.controlTopic, 'control', telemetry)
   const mapTopic = job.mapTopic && (await ownTopic(target, job.mapTopic, 'map', telemetry))
   if (job.validateTopics) {

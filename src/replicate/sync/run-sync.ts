@@ -1,5 +1,6 @@
 import { type Clock, isTidemarkError, type Telemetry, type TidemarkError } from '../../base/index.ts'
-import { type Cluster, connectCluster } from '../../kafka/index.ts'
+import type { Cluster } from '../../kafka/index.ts'
+import { connectBoth } from '../connect-both.ts'
 import { validateTopics } from '../control/own-topic-settings.ts'
 import type { MapRetention } from '../map-topic/map-line.ts'
 import { CommitAges, offsetsRetention } from './commit-ages.ts'
@@ -39,8 +40,8 @@ export interface SyncReport {
 export async function runSync(job: SyncJob, context: SyncContext): Promise<SyncReport> {
   const { signal, telemetry } = context
   // The round under way is finished after the signal: clusters live on until then.
-  await using source = await connectCluster(job.source, { telemetry })
-  await using target = await connectCluster(job.target, { telemetry })
+  await using clusters = await connectBoth(job, context)
+  const { source, target } = clusters
   signal.throwIfAborted()
   await prepareTopics(job, target, context)
   await using memory = new TargetMemory(target, {
