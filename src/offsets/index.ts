@@ -27,7 +27,7 @@
  * read-back; that consumers which use `assign()` and never commit are noticed at all; of share groups, what was
  * acknowledged out of order beyond their start offsets.
  */
-export { type ApplyOptions, applyPlan, touchedGroups } from './apply/apply-plan.ts'
+export { type ApplyOptions, applyPlan, refusalsOf, touchedGroups } from './apply/apply-plan.ts'
 export type { ApplyReport, EntryOutcome, GroupOutcome } from './apply/apply-report.ts'
 export type { PositionsCluster } from './apply/cluster.ts'
 export type { CommitFigures } from './apply/commit-figures.ts'

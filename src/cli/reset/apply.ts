@@ -13,6 +13,12 @@ export interface ApplyFlags {
 /** What a command chooses about the applying itself. */
 export type ApplyChoices = Pick<ApplyOptions, 'onRefusal' | 'allowMoved' | 'concurrency' | 'retries'>
 
+/** A plan, and what became of it. */
+export interface Applied {
+  readonly plan: Plan
+  readonly report: ApplyReport
+}
+
 /** Makes the plan that the flags ask for, when the groups are left alone, and applies it. `onPlan` sees it before. */
 export async function planAndApply(
   resetFlags: ResetFlags,
@@ -20,7 +26,7 @@ export async function planAndApply(
   choices: ApplyChoices,
   session: Session,
   onPlan: (plan: Plan) => void = () => {},
-): Promise<ApplyReport> {
+): Promise<Applied> {
   const deadline = await idleDeadline(flags.wait, session)
   return await planWhenIdle(resetFlags, session, deadline, async (plan, { cluster, snapshots }) => {
     onPlan(plan)
@@ -29,7 +35,7 @@ export async function planAndApply(
       resetFlags.snapshotPath === undefined && (resetFlags.path ?? resetFlags.config) !== undefined
     if (report.snapshotId !== undefined && !inArchive)
       session.log('info', `The snapshot is in ${snapshots.url}`)
-    return report
+    return { plan, report }
   })
 }
 

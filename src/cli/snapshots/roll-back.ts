@@ -68,16 +68,10 @@ Examples:
       await session.print(format, reports.outcomeObject(report), () =>
         reports.outcomeText(report, 'Offset Rollback'),
       )
-      sayHints(report, session)
+      for (const hint of reports.outcomeHints(report)) session.log('warn', hint)
       session.status = reports.outcomeStatus(report) || (report.counts.skipped > 0 ? 3 : 0)
     })
   })
-}
-
-/** What to do about positions that failed, each advice once: a missing right is named there. */
-function sayHints({ groups }: ApplyReport, session: Session): void {
-  const errors = groups.flatMap(({ entries }) => entries.flatMap((one) => ('error' in one ? one.error : [])))
-  for (const hint of new Set(errors.map((error) => error.hint))) if (hint) session.log('error', hint)
 }
 
 async function planFor(
@@ -96,6 +90,7 @@ async function planFor(
     created: clock.now(),
     current: target.current,
     logs: target.logs,
+    topicIds: target.topicIds,
     outOfRange: flags.outOfRange,
   })
 }

@@ -9,6 +9,7 @@ import {
   type PlanOrigin,
   planToValues,
 } from './plan.ts'
+import { readTopicIds } from './topic-ids.ts'
 
 const actions = ['SET', 'DELETE', 'KEEP', 'SKIP', 'REFUSE'] as const
 const kinds = [
@@ -29,6 +30,7 @@ const kinds = [
   'translated',
   'as-before',
   'no-partition',
+  'recreated',
   'unreadable',
   'other-type',
   'unwanted',
@@ -77,6 +79,7 @@ export function planFromJson(text: string, file: string): Plan {
     strategy: root.at('strategy').present ? root.at('strategy').word(strategies) : undefined,
     map: root.at('map').textOr(undefined),
     retentionMinutes: root.at('retention_minutes').present ? root.at('retention_minutes').count() : undefined,
+    topicIds: readTopicIds(root.at('topics')),
     entries: root.at('entries').list().map(readEntry),
     notices: root.at('notices').list().map(readNotice),
   }

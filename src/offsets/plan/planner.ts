@@ -12,6 +12,7 @@ import {
   type PlanOrigin,
   type SourcePosition,
   type StrategyName,
+  type TopicIds,
 } from './plan.ts'
 
 /** The log of each partition of the target's topics. */
@@ -60,6 +61,8 @@ export interface PlanInput {
   /** The groups' positions on the target now, as the cluster answered. */
   readonly current: Outcome<string, GroupPositions>
   readonly logs: LogTable
+  /** Ids of the target's topics, for a plan that may be applied later. */
+  readonly topicIds?: TopicIds | undefined
   /** @default 'fail' */
   readonly outOfRange?: RangePolicy
 }
@@ -134,10 +137,21 @@ export function makePlan(input: PlanInput): Plan {
     strategy: input.strategy,
     map: input.map,
     retentionMinutes: input.retentionMinutes,
+    topicIds: idsToSet(input.topicIds, entries),
     entries: inOrder(entries),
     notices: input.notices,
   }
   return { ...plan, hash: hashPlan(plan) }
+}
+
+/** Ids of the topics in which positions are to be set, by name. */
+function idsToSet(ids: TopicIds | undefined, entries: readonly PlanEntry[]): TopicIds | undefined {
+  const topics = new Set(entries.filter(({ action }) => action === 'SET').map(({ topic }) => topic))
+  const known = [...topics].sort().flatMap((topic) => {
+    const id = ids?.get(topic)
+    return id === undefined ? [] : [[topic, id] as const]
+  })
+  return known.length === 0 ? undefined : new Map(known)
 }
 
 /** Why positions of one kind of group cannot become those of the other. */

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Position, TopicPartition } from '../../kafka/index.ts'
 import { JsonValue, offsetToJson } from '../json-value.ts'
+import { topicsToValues } from '../plan/plan.ts'
 import { place } from '../plan/planner.ts'
+import { readTopicIds } from '../plan/topic-ids.ts'
 import { readShareMark, shareMark } from '../share-mark.ts'
 import type { Snapshot, SnapshotGroup } from './snapshot.ts'
 
@@ -29,6 +31,7 @@ export function snapshotFromJson(text: string, name: string): Snapshot {
     description: root.at('description').textOr(''),
     clusterId: root.at('cluster_id').text(),
     planHash: root.at('plan_hash').textOr(undefined),
+    topicIds: readTopicIds(root.at('topics')),
     groups: readGroups(root.at('groups')),
     base: since.present
       ? { id: since.at('id').text(), created: time(since.at('created')), hash: since.at('hash').text() }
@@ -67,6 +70,8 @@ function snapshotToValues(snapshot: Snapshot): Readonly<Record<string, unknown>>
     description: snapshot.description,
     cluster_id: snapshot.clusterId,
     plan_hash: snapshot.planHash ?? null,
+    // Not written where none is known: the hash of a snapshot without them stays what it was.
+    topics: topicsToValues(snapshot.topicIds),
     ...(base && { since: { id: base.id, created: new Date(base.created).toISOString(), hash: base.hash } }),
     groups: snapshot.groups.map(({ group, type, positions, absent, set }) => ({
       group,
