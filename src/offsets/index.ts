@@ -32,7 +32,7 @@ export type { ApplyReport, EntryOutcome, GroupOutcome } from './apply/apply-repo
 export type { PositionsCluster } from './apply/cluster.ts'
 export type { CommitFigures } from './apply/commit-figures.ts'
 export { type AskedTime, offsetsForTimes } from './apply/offsets-for-times.ts'
-export { readLogs, readTarget, type TargetState } from './apply/read-target.ts'
+export { idsOf, readLogs, readTarget, type TargetState } from './apply/read-target.ts'
 export { checkRecorded, recordPlan, translatesTarget } from './apply/record-plan.ts'
 export { retentionMinutes } from './apply/retention.ts'
 export { type IdleOptions, waitForIdle } from './apply/wait-for-idle.ts'

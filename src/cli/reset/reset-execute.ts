@@ -6,7 +6,7 @@ import { addRunFlags } from '../flags/run-flags.ts'
 import type { RunFlags, Session } from '../session.ts'
 import { connectTarget } from '../target-cluster.ts'
 import { checkWritable, readTextFile } from '../text-file.ts'
-import { type Applied, type ApplyChoices, type ApplyFlags, applyAndSave, planAndApply } from './apply.ts'
+import { type Applied, type ApplyChoices, type ApplyFlags, applyAndSave, planAndApply, wayBack } from './apply.ts'
 import { dryRun, dryRunOf } from './dry-run.ts'
 import { refuseBesidePlan, snapshotsOfPlan } from './plan-of-file.ts'
 import { sayNotices } from './say-notices.ts'
@@ -80,8 +80,7 @@ async function fromFile(file: string, flags: ExecuteFlags, session: Session): Pr
   await using snapshots = await snapshotsOfPlan(flags, session)
   await waitForConsumers(plan, cluster, session, wait)
   const report = await applyAndSave(plan, cluster, snapshots, flags, choicesOf(flags), session)
-  if (report.snapshotId !== undefined) session.log('info', `The snapshot is in ${snapshots.url}`)
-  return { plan, report }
+  return { plan, report, wayBack: await wayBack(flags, report, snapshots) }
 }
 
 async function readPlan(file: string): Promise<Plan> {

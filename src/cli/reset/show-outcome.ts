@@ -8,7 +8,7 @@ import type { Applied } from './apply.ts'
 
 /** Prints what became of a plan, writes it to a file where one is named, and sets the exit status. */
 export async function showOutcome(
-  { plan, report }: Applied,
+  { plan, report, wayBack }: Applied,
   textOf: (report: ApplyReport) => string,
   format: Format,
   session: Session,
@@ -20,6 +20,7 @@ export async function showOutcome(
   session.status = session.signal.aborted ? 130 : reports.outcomeStatus(report) || partly
   await session.print(format, object, () => textOf(report))
   for (const hint of reports.outcomeHints(report)) session.log('warn', hint)
+  if (wayBack !== undefined) session.log('info', `To go back: ${wayBack}`)
   if (plan.strategy === 'shift' && session.status !== 0 && report.counts.set > 0) {
     session.log(
       'warn',

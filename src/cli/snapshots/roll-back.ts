@@ -112,10 +112,10 @@ async function apply(
   session: Session,
 ): Promise<ApplyReport> {
   const { applyPlan } = await import('../../offsets/index.ts')
-  const { signal, clock } = session
+  const { signal, clock, progress } = session
   const onRefusal = flags.goOn === true ? 'go-on' : 'stop'
   const run = (snapshot: SnapshotPlace | 'none') =>
-    applyPlan(plan, cluster, { signal, clock, onRefusal, snapshot })
+    applyPlan(plan, cluster, { signal, clock, progress, onRefusal, snapshot })
   if (!flags.save) return await run('none')
   const description = `Before the rollback to ${whole.id}`
   if (folder !== undefined && flags.snapshotPath === undefined) return await run({ ...folder, description })

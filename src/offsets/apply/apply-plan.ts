@@ -147,7 +147,7 @@ async function saveBefore(
   const entries = setting.flatMap(([, entries]) => entries.filter(({ action }) => action === 'SET'))
   const { clusterId } = cluster
   const cancel = signal ? { signal } : {}
-  const topicIds = await topicIdsOf(groups, cluster, cancel)
+  const topicIds = await topicIdsOf(groups, entries, cluster, cancel)
   const content = { clusterId, created: clock.now(), planHash: plan.hash, topicIds, groups, entries }
   return await writeSnapshot(snapshot, content, cancel)
 }
@@ -161,12 +161,22 @@ function checkPlan(plan: Plan, cluster: PositionsCluster): void {
   }
 }
 
+/** Groups that are named beside the first; the others are counted, and in the details. */
+const named = 10
+
+function alsoRefused(refusals: readonly Refusal[]): string {
+  const names = refusals.slice(0, named).map(({ group }) => `'${group}'`)
+  return refusals.length > named
+    ? `${names.join(', ')} and ${refusals.length - named} more`
+    : names.join(', ')
+}
+
 function stopIfRefused(refusals: readonly Refusal[]): void {
   const [first, ...more] = refusals
   if (first === undefined) return
   if (more.length === 0) throw first.error
   const { code, message, hint, details } = first.error
-  throw new TidemarkError(code, `${message} (and ${more.length} more groups cannot be set)`, {
+  throw new TidemarkError(code, `${message}; nor can ${alsoRefused(more)} be set`, {
     ...(hint !== undefined && { hint }),
     details: {
       ...details,

@@ -38,7 +38,7 @@ export async function recordPlan(
   const [unread] = failed
   if (unread !== undefined) throw unread.error
   const { created, hash: planHash } = plan
-  const topicIds = await topicIdsOf(done, cluster, options)
+  const topicIds = await topicIdsOf(done, entries, cluster, options)
   return await writeSnapshot(
     place,
     { clusterId: cluster.clusterId, created, planHash, topicIds, groups: done, entries },

@@ -12,7 +12,7 @@ export interface SnapshotInput {
   readonly created: number
   readonly planHash: string
   readonly groups: readonly GroupPositions[]
-  /** Ids of the topics in which they have positions. */
+  /** Ids of the topics in which they have positions, or are about to get some. */
   readonly topicIds: TopicIds
   /** What is about to be changed: partitions in which a group has no position are recorded as such. */
   readonly entries: readonly PlanEntry[]
@@ -46,14 +46,15 @@ export async function writeSnapshot(
   return id
 }
 
-/** Ids of the topics in which groups have positions. */
+/** Ids of the topics in which groups have positions, or are about to get some. */
 export async function topicIdsOf(
   groups: readonly GroupPositions[],
+  entries: readonly PlanEntry[],
   cluster: Pick<Cluster, 'topics'>,
   options: { readonly signal?: AbortSignal },
 ): Promise<TopicIds> {
   const held = groups.flatMap(({ positions }) => positions.filter(({ offset }) => offset >= 0n))
-  const names = [...new Set(held.map(({ topic }) => topic))].sort()
+  const names = [...new Set([...held, ...entries].map(({ topic }) => topic))].sort()
   return idsOf(names.length === 0 ? [] : await cluster.topics(names, options))
 }
 

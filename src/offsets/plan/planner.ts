@@ -123,10 +123,10 @@ export function makePlan(input: PlanInput): Plan {
       const problem = rangeSentence(partition, outOfRange, log)
       if (input.outOfRange !== 'clamp') {
         const action = input.outOfRange === 'skip' ? 'SKIP' : 'REFUSE'
-        return { ...base, action, reason: sentence(wanted.reason, problem) }
+        return { ...base, action, reason: sentence(problem, wanted.reason) }
       }
       const moved = `${problem}; moved to the ${outOfRange.bound === 'log-end' ? 'end' : 'start'} of the log`
-      return settle({ ...base, target, reason: sentence(wanted.reason, moved) }, now, target, wanted.always)
+      return settle({ ...base, target, reason: sentence(moved, wanted.reason) }, now, target, wanted.always)
     }
     return settle(base, now, target, wanted.always)
   })
@@ -170,7 +170,7 @@ export function outOfRangeError(entry: PlanEntry): TidemarkError {
       partition: entry.partition,
       ...(entry.target !== undefined && { offset: entry.target }),
     },
-    hint: 'The log has changed since the restore: make the plan with the range policy clamp or skip, or restore again.',
+    hint: 'Choose another position, or --out-of-range clamp (to the near end of the log) or skip; a log that changed since a restore can be restored again.',
   })
 }
 

@@ -9,6 +9,9 @@ import type { Snapshot, SnapshotGroup } from './snapshot.ts'
 
 const format = 'tidemark-offset-snapshot'
 
+const damaged =
+  'The file is not as offset-rollback wrote it: use another snapshot, or another copy of this one.'
+
 /** A snapshot as the text of a file. */
 export function snapshotToJson(snapshot: Snapshot): string {
   const values = snapshotToValues(snapshot)
@@ -20,18 +23,18 @@ export function snapshotToJson(snapshot: Snapshot): string {
  * files that hold no hash are taken as they are.
  */
 export function snapshotFromJson(text: string, name: string): Snapshot {
-  const root = JsonValue.parse(text, name)
+  const root = JsonValue.parse(text, name, damaged)
   root.at('format').word([format])
-  const version = root.at('version').count()
-  if (version !== 1) throw root.at('version').wrong('1, the version that this program reads')
+  root.at('version').version(1)
   const since = root.at('since')
+  const topicIds = readTopicIds(root.at('topics'))
   const snapshot: Snapshot = {
     id: root.at('id').text(),
     created: time(root.at('created')),
     description: root.at('description').textOr(''),
     clusterId: root.at('cluster_id').text(),
     planHash: root.at('plan_hash').textOr(undefined),
-    topicIds: readTopicIds(root.at('topics')),
+    ...(topicIds && { topicIds }),
     groups: readGroups(root.at('groups')),
     base: since.present
       ? { id: since.at('id').text(), created: time(since.at('created')), hash: since.at('hash').text() }
