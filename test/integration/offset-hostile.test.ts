@@ -76,17 +76,17 @@ describe('positions on the worst day', { concurrency: 4 }, () => {
     const before = await lab.held('untouched')
     await lab.admin.commit('untouched', 'orders', 0, 7n)
     const moved = await lab.held('untouched')
-    for (const groups of ['', ',', ' ']) {
-      for (const command of [
-        [...rollback('rollback', '--snapshot', file, ...lab.server)],
-        [...rollback('verify', '--snapshot', file, ...lab.server)],
-        [...rollback('snapshot', '--output', lab.file('none.json'), ...lab.server)],
-        reset('execute', ...latest),
-        ['offset-reset-bulk', ...lab.server, ...latest],
-      ]) {
-        const error = errorOf(await run([...command, '--groups', groups, ...json]), 2, 'USAGE')
-        assert.match(error.message, /no group|No consumer group is named/)
-      }
+    const commands = [
+      [...rollback('rollback', '--snapshot', file, ...lab.server)],
+      [...rollback('verify', '--snapshot', file, ...lab.server)],
+      [...rollback('snapshot', '--output', lab.file('none.json'), ...lab.server)],
+      reset('execute', ...latest),
+      ['offset-reset-bulk', ...lab.server, ...latest],
+    ]
+    for (const [i, command] of commands.entries()) {
+      const groups = i % 2 === 0 ? '' : ' ,'
+      const error = errorOf(await run([...command, '--groups', groups, ...json]), 2, 'USAGE')
+      assert.match(error.message, /no group|No consumer group is named/)
     }
     assert.deepEqual(await lab.held('untouched'), moved)
     assert.notDeepEqual(moved, before)
@@ -118,17 +118,15 @@ describe('positions on the worst day', { concurrency: 4 }, () => {
     const before = await lab.held('whole-b')
     const file = lab.file('whole-plan.json')
     reportOf(await run([...reset('plan', ...latest, '-g', 'whole-a,whole-b', '--output', file), ...json]))
-    for (const flags of [
-      ['--groups', 'whole-a'],
-      ['--strategy', 'earliest'],
-      ['--out-of-range', 'skip'],
-      ['--topic-mapping', 'a=b'],
-    ]) {
-      for (const action of ['execute', 'script']) {
-        const { status, stderr } = await run(reset(action, '--plan', file, ...flags))
-        assert.equal(status, 2)
-        assert.match(stderr, new RegExp(`${flags[0]} has no effect on a plan`))
-      }
+    for (const [action, ...flags] of [
+      ['execute', '--groups', 'whole-a'],
+      ['execute', '--strategy', 'earliest'],
+      ['script', '--out-of-range', 'skip'],
+      ['execute', '--topic-mapping', 'a=b'],
+    ] as const) {
+      const { status, stderr } = await run(reset(action, '--plan', file, ...flags))
+      assert.equal(status, 2)
+      assert.match(stderr, new RegExp(`${flags[0]} has no effect on a plan`))
     }
     assert.deepEqual(await lab.held('whole-b'), before)
     // The archive that is named is where the snapshot goes.
@@ -375,7 +373,7 @@ describe('killed while positions are set', () => {
     const command = ['offset-reset', 'execute', ...latest, '-g', 'killed']
     await killedAtCommit(command, cwd)
     const folder = join(cwd, 'offset-snapshots')
-    const [first = ''] = await readdir(folder)
+    const [first = ''] = (await readdir(folder)).filter((name) => name.endsWith('.json'))
     reportOf(await run([...command, ...lab.server, ...json], { cwd }))
     assert.deepEqual(await lab.held('killed'), all(100))
 

@@ -6,7 +6,14 @@ import { addRunFlags } from '../flags/run-flags.ts'
 import type { RunFlags, Session } from '../session.ts'
 import { connectTarget } from '../target-cluster.ts'
 import { checkWritable, readTextFile } from '../text-file.ts'
-import { type Applied, type ApplyChoices, type ApplyFlags, applyAndSave, planAndApply, wayBack } from './apply.ts'
+import {
+  type Applied,
+  type ApplyChoices,
+  type ApplyFlags,
+  applyAndSave,
+  planAndApply,
+  wayBack,
+} from './apply.ts'
 import { dryRun, dryRunOf } from './dry-run.ts'
 import { refuseBesidePlan, snapshotsOfPlan } from './plan-of-file.ts'
 import { sayNotices } from './say-notices.ts'
