@@ -442,3 +442,15 @@ test('files that are no plan or snapshot any more say what is wrong with them, a
   }
   assert.deepEqual(await lab.held('damaged'), before)
 })
+
+test('positions out of a file that says nothing of metadata leave the metadata of an application as it is', async () => {
+  await begin('stateful')
+  for (const partition of [0, 1])
+    await lab.admin.commit('stateful', 'orders', partition, 20n, `state ${partition}`)
+  const csv = lab.file('stateful.csv')
+  await writeFile(csv, 'orders,0,30\norders,1,31\norders,2,32\n')
+  const flags = ['-g', 'stateful', '--strategy', 'positions', '--positions-file', csv]
+  reportOf(await run([...reset('execute', ...flags), ...json]))
+  const expected = { 'orders/0': '30 state 0', 'orders/1': '31 state 1', 'orders/2': '32' }
+  assert.deepEqual(await lab.held('stateful'), expected)
+})

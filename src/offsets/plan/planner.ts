@@ -38,6 +38,8 @@ export interface WantedPosition {
   /** The group shall have no position here: one that it has is deleted. Then there is no offset. @default false */
   readonly remove?: boolean
   readonly metadata: string | null
+  /** Nothing is known of the metadata that belongs to it: what the group keeps at the target stays. @default false */
+  readonly keepsMetadata?: boolean
   readonly kind: PlanKind
   readonly reason: string
   readonly reread: number
@@ -75,11 +77,14 @@ export function makePlan(input: PlanInput): Plan {
   const current = new Map(input.current.done.map((group) => [group.group, positionsOf(group)]))
   const unreadable = new Map(input.current.failed.map(({ item, error }) => [item, error.message]))
   const shared = new Set(input.current.done.filter(({ type }) => type === 'share').map(({ group }) => group))
+  const keeping = new Set(input.current.done.filter(keepsSomething).map(({ group }) => group))
   const entries = input.wanted.map((wanted): PlanEntry => {
     const { group, topic, partition } = wanted
     const failure = unreadable.get(group)
     const now = current.get(group)?.get(place(topic, partition))
     const isShare = (wanted.type ?? (shared.has(group) ? 'share' : undefined)) === 'share'
+    const stillThere = wanted.keepsMetadata === true && keeping.has(group)
+    const metadata = stillThere ? (now?.metadata ?? null) : wanted.metadata
     const base = {
       group,
       ...shareMark(isShare),
@@ -88,7 +93,7 @@ export function makePlan(input: PlanInput): Plan {
       current: now && { offset: now.offset, metadata: now.metadata },
       target: wanted.offset,
       // Share groups keep none.
-      metadata: isShare ? null : wanted.metadata,
+      metadata: isShare ? null : metadata,
       kind: wanted.kind,
       reason: wanted.reason,
       reread: wanted.reread,
@@ -213,6 +218,11 @@ export function sameMetadata(
 ): boolean {
   if ((now ?? '') === (metadata ?? '')) return true
   return kind !== 'as-before' && isTranslationMark(metadata) && ((now ?? '') === '' || isTranslationMark(now))
+}
+
+/** Whether an application keeps something in the metadata of its commits; a mark is a note of ours. */
+function keepsSomething({ positions }: GroupPositions): boolean {
+  return positions.some(({ metadata }) => (metadata ?? '') !== '' && !isTranslationMark(metadata))
 }
 
 /** Groups in the order in which they first came, each by topic and partition. */
