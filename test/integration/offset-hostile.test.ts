@@ -443,6 +443,23 @@ test('files that are no plan or snapshot any more say what is wrong with them, a
   assert.deepEqual(await lab.held('damaged'), before)
 })
 
+test('a file with a snapshot is replaced only by one of the same groups, and no other file is', async () => {
+  await begin('kept-a', 'kept-b')
+  const file = lab.file('kept.json')
+  const take = (groups: string) =>
+    run([...rollback('snapshot', '-g', groups, '--output', file, ...lab.server), ...json])
+  reportOf(await take('kept-a'))
+  const before = await readFile(file)
+  const other = errorOf(await take('kept-b'), 2, 'SNAPSHOT_EXISTS')
+  assert.match(other.message, /holds positions of 'kept-a', which are not in the new snapshot/)
+  assert.deepEqual(await readFile(file), before)
+  reportOf(await take('kept-a,kept-b'))
+  await writeFile(file, 'something of mine')
+  errorOf(await take('kept-a'), 2, 'FILE_NOT_READABLE')
+  assert.equal(await readFile(file, 'utf8'), 'something of mine')
+  errorOf(await run([...rollback('snapshot', '-g', 'kept-a', ...lab.server), ...json]), 2, 'USAGE')
+})
+
 test('positions out of a file that says nothing of metadata leave the metadata of an application as it is', async () => {
   await begin('stateful')
   for (const partition of [0, 1])

@@ -296,7 +296,7 @@ describe('strategies that go by the log', { concurrency: 4 }, () => {
       )
     }
     const none = await runCli([...bare, '-g', 'filed', '--strategy', 'earliest'])
-    assert.match(errorOf(none, 2, 'CONFIG_INVALID').message, /target is missing/)
+    assert.match(errorOf(none, 2, 'CONFIG_INVALID').message, /No cluster is named/)
   })
 
   test('a dry run changes nothing, and what is set is told with the day on which it will be forgotten', async () => {

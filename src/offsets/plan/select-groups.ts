@@ -47,7 +47,7 @@ export function selectGroups<Group extends GivenGroup>(
     }
     for (const { group, error } of failed) notices.push(captureFailed(group, error))
     for (const group of found) choose(group)
-    if (found.length === 0) {
+    if (found.length + failed.length === 0) {
       notices.push({
         code: 'no-match',
         message: `No consumer group with positions matches ${JSON.stringify(name)}`,
