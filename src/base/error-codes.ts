@@ -48,7 +48,7 @@ export const errorCodes = {
     meaning: 'Records were copied into other partitions than they came from, and not all were to be scanned',
   },
   SCAN_TIMEOUT: { exit: 1, meaning: 'A header scan did not end within the time that it was given' },
-  PLAN_STALE: { exit: 4, meaning: 'A position has moved since the plan was made' },
+  PLAN_STALE: { exit: 4, meaning: 'A position or a topic is another one since the plan was made' },
   PLAN_ALTERED: { exit: 4, meaning: 'A plan file was changed after it was made' },
   POSITION_NOT_KEPT: { exit: 3, meaning: 'A position that was committed reads back differently' },
   SNAPSHOT_NOT_FOUND: { exit: 2, meaning: 'There is no snapshot of that id' },

@@ -47,10 +47,31 @@ export async function writeTextFile(name: string, pieces: Iterable<string>, mode
   } catch (cause) {
     await rm(beside, { force: true })
     if (cause instanceof TidemarkError) throw cause
-    throw new TidemarkError('FILE_NOT_READABLE', `The file ${name} cannot be written: ${reasonOf(cause)}`, {
-      cause,
-    })
+    throw notWritable(name, cause)
   }
+}
+
+/** Whether a file can be written, before what goes into it is made: once positions are set, it is too late. Rejects with FILE_NOT_READABLE. */
+export async function checkWritable(name: string | undefined): Promise<void> {
+  if (name === undefined) return
+  const file = await realpath(name).catch(() => name)
+  const kind = await stat(file).catch(() => undefined)
+  if ((kind !== undefined && !kind.isFile() && !kind.isDirectory()) || /^\/(dev|proc)\//.test(name)) return
+  const beside = `${file}.${process.pid}.tmp`
+  try {
+    if (kind?.isDirectory()) throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' })
+    await (await open(beside, 'wx')).close()
+  } catch (cause) {
+    throw notWritable(name, cause)
+  } finally {
+    await rm(beside, { force: true })
+  }
+}
+
+function notWritable(name: string, cause: unknown): TidemarkError {
+  return new TidemarkError('FILE_NOT_READABLE', `The file ${name} cannot be written: ${reasonOf(cause)}`, {
+    cause,
+  })
 }
 
 async function writeStream(name: string, pieces: Iterable<string>): Promise<void> {
@@ -62,13 +83,21 @@ async function writeStream(name: string, pieces: Iterable<string>): Promise<void
       await handle.close()
     }
   } catch (cause) {
-    throw new TidemarkError('FILE_NOT_READABLE', `The file ${name} cannot be written: ${reasonOf(cause)}`, {
-      cause,
-    })
+    throw notWritable(name, cause)
   }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of its path is no folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space is left',
 }
 
 function reasonOf(cause: unknown): string {
   const code = (cause as NodeJS.ErrnoException).code
-  return code === 'ENOENT' ? 'there is no such file or folder' : (code ?? String(cause))
+  return (code && reasons[code]) ?? code ?? String(cause)
 }

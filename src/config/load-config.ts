@@ -1,4 +1,5 @@
 import type { BackupJob } from '../backup/index.ts'
+import { TidemarkError } from '../base/index.ts'
 import type { ClusterOptions } from '../kafka/index.ts'
 import type { RestoreJob } from '../restore/index.ts'
 import type { StoreSpec } from '../storage/index.ts'
@@ -67,9 +68,20 @@ export interface CheckedConfig {
 /** Reads and checks a configuration. Throws CONFIG_INVALID, CONFIG_UNKNOWN_KEY or FILE_NOT_READABLE, all problems in one. */
 export function loadConfig(options: LoadOptions): Config {
   const { config, problems } = checkConfig(options)
+  const [only, ...more] = problems
+  if (options.file === undefined && more.length === 0 && only !== undefined && noCluster(only)) {
+    throw new TidemarkError('CONFIG_INVALID', 'No cluster is named', {
+      hint: `Give --bootstrap-servers HOST:PORT,…, the variable KAFKA_BOOTSTRAP_SERVERS, or -c FILE with a section \`${only.key}\`.`,
+      details: { problems },
+    })
+  }
   const error = problemsError(problems, options.file ?? 'command line')
   if (error !== undefined) throw error
   return config
+}
+
+function noCluster({ key, message }: ConfigProblem): boolean {
+  return (key === 'target' || key === 'source') && message === 'is missing'
 }
 
 /** The same without throwing for problems inside the file; FILE_NOT_READABLE is still thrown when there is no file to check. */

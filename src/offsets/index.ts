@@ -27,12 +27,12 @@
  * read-back; that consumers which use `assign()` and never commit are noticed at all; of share groups, what was
  * acknowledged out of order beyond their start offsets.
  */
-export { type ApplyOptions, applyPlan, touchedGroups } from './apply/apply-plan.ts'
+export { type ApplyOptions, applyPlan, refusalsOf, touchedGroups } from './apply/apply-plan.ts'
 export type { ApplyReport, EntryOutcome, GroupOutcome } from './apply/apply-report.ts'
 export type { PositionsCluster } from './apply/cluster.ts'
 export type { CommitFigures } from './apply/commit-figures.ts'
 export { type AskedTime, offsetsForTimes } from './apply/offsets-for-times.ts'
-export { readLogs, readTarget, type TargetState } from './apply/read-target.ts'
+export { idsOf, readLogs, readTarget, type TargetState } from './apply/read-target.ts'
 export { checkRecorded, recordPlan, translatesTarget } from './apply/record-plan.ts'
 export { retentionMinutes } from './apply/retention.ts'
 export { type IdleOptions, waitForIdle } from './apply/wait-for-idle.ts'

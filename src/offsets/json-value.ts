@@ -14,21 +14,24 @@ export function offsetToJson(offset: bigint): number | string {
 export class JsonValue {
   readonly #value: unknown
   readonly #file: string
+  readonly #hint: string | undefined
   readonly path: string
 
-  constructor(value: unknown, file: string, path = '') {
+  constructor(value: unknown, file: string, path = '', hint?: string) {
     this.#value = value
     this.#file = file
+    this.#hint = hint
     this.path = path
   }
 
-  /** Parses a file's text. */
-  static parse(text: string, file: string): JsonValue {
+  /** Parses a file's text. `hint`: what to do about a file that is not as it should be. */
+  static parse(text: string, file: string, hint?: string): JsonValue {
     try {
-      return new JsonValue(JSON.parse(text), file)
+      return new JsonValue(JSON.parse(text), file, '', hint)
     } catch (cause) {
       throw new TidemarkError('FILE_NOT_READABLE', `${file} is not JSON: ${(cause as Error).message}`, {
         cause,
+        ...(hint !== undefined && { hint }),
       })
     }
   }
@@ -55,13 +58,13 @@ export class JsonValue {
     const value: unknown = Object.hasOwn(this.#value, key)
       ? (this.#value as Readonly<Record<string, unknown>>)[key]
       : undefined
-    return new JsonValue(value, this.#file, this.path === '' ? key : `${this.path}.${key}`)
+    return new JsonValue(value, this.#file, this.path === '' ? key : `${this.path}.${key}`, this.#hint)
   }
 
   /** The members of a list. */
   list(): readonly JsonValue[] {
     if (!Array.isArray(this.#value)) throw this.wrong('a list')
-    return this.#value.map((value, i) => new JsonValue(value, this.#file, `${this.path}[${i}]`))
+    return this.#value.map((value, i) => new JsonValue(value, this.#file, `${this.path}[${i}]`, this.#hint))
   }
 
   /** The members of an object, in their order. */
@@ -123,12 +126,24 @@ export class JsonValue {
     return this.present ? this.offset(least) : otherwise
   }
 
+  /** Throws for another version of a format than the one that is read. */
+  version(known: number): void {
+    const found = this.count()
+    if (found === known) return
+    throw new TidemarkError(
+      'FILE_NOT_READABLE',
+      `${this.#file} is of version ${found}, and this program reads version ${known}`,
+      { hint: 'Use the version of the program that wrote it, or a newer one.' },
+    )
+  }
+
   /** The error for this place. */
   wrong(expected: string): TidemarkError {
     const came = this.#value === undefined ? 'nothing' : shorten(JSON.stringify(this.#value))
     return new TidemarkError(
       'FILE_NOT_READABLE',
       `${this.#file}: ${this.path || 'the file'} should be ${expected}, but is ${came}`,
+      this.#hint === undefined ? {} : { hint: this.#hint },
     )
   }
 }

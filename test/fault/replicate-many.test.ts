@@ -19,7 +19,7 @@ let lab: ReplicateLab
 
 before(async () => {
   const heap = '640m'
-  lab = await startLab({ source: { heap }, target: { heap } })
+  lab = await startLab({ source: { apart: true, heap }, target: { apart: true, heap } })
 })
 
 after(async () => {

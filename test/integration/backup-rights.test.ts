@@ -115,6 +115,39 @@ test('a group that may not be described is named, exit 3, and records and other 
   )
 })
 
+test('a reset from such a backup ends with 3 and names the group, whatever the command', async () => {
+  const flags = ['-p', archive, '-b', 'groups', '--strategy', 'positions', '--bootstrap-servers', plain]
+  const snapshots = ['--snapshot-path', join(folder.path, 'snapshots')]
+  const lacking = async (command: readonly string[]) => {
+    const result = await runCli([...command, ...flags, '-o', 'json'])
+    const { notices } = reportOf<PositionsJson>(result, 3)
+    assert.deepEqual(
+      notices.map(({ code, group }) => [code, group]),
+      [['capture-failed', 'hidden']],
+    )
+  }
+  await lacking(['offset-reset', 'plan', '-g', '*'])
+  await lacking(['offset-reset', 'execute', '-g', '*', '--dry-run'])
+  await lacking(['offset-reset', 'execute', '-g', '*', ...snapshots])
+  await lacking(['offset-reset-bulk', '-g', 'seen,hid*', ...snapshots])
+  const script = await runCli(['offset-reset', 'script', '-g', '*', ...flags])
+  assert.equal(script.status, 3)
+  assert.match(script.stderr, /The positions of consumer group 'hidden' could not be read/)
+  // Named, it stops the command; left out, nothing is missing.
+  const named = await runCli([
+    'offset-reset',
+    'execute',
+    '-g',
+    'hidden',
+    ...flags,
+    ...snapshots,
+    '-o',
+    'json',
+  ])
+  errorOf(named, 2, 'GROUP_NOT_FOUND')
+  reportOf(await runCli(['offset-reset', 'execute', '-g', 'seen', ...flags, ...snapshots, '-o', 'json']))
+})
+
 test('once all groups may be described and all settings be read, nothing is missing', async () => {
   await allow(['Describe'], ['--group', '*'])
   await allow(['DescribeConfigs'], ['--topic', '*'])

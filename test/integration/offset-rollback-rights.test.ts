@@ -26,6 +26,27 @@ test('the documented rights are enough to take, compare and roll back; what is m
     )
   const chosen = ['--snapshot-id', 'good']
   await commit(0, 'before')
+  const reset = (action: string) =>
+    runCli(
+      [
+        ...[
+          'offset-reset',
+          action,
+          '--groups',
+          'billing',
+          '--strategy',
+          'latest',
+          '--snapshot-path',
+          folder.path,
+        ],
+        ...['--bootstrap-servers', broker.address('SASLP'), '--security-protocol', 'SASL_PLAINTEXT'],
+        ...['--sasl-mechanism', 'PLAIN', '--topics', 'orders', '-o', 'json'],
+      ],
+      { env: { KAFKA_USERNAME: 'alice', KAFKA_PASSWORD: users.alice } },
+    )
+  const unseen = await reset('plan')
+  assert.equal(unseen.status, 2, unseen.stderr)
+  assert.match(unseen.stderr, /Describe/)
 
   const blind = errorOf(await alice('snapshot', '--groups', 'billing'), 2, 'AUTHORIZATION_FAILED')
   assert.match(blind.message, /billing/)
@@ -37,7 +58,14 @@ test('the documented rights are enough to take, compare and roll back; what is m
   const refused = await alice('rollback', ...chosen)
   assert.equal(refused.status, 3, refused.stderr)
   assert.match(refused.stderr, /Read/)
+  reportOf(await reset('plan'))
+  const unset = await reset('execute')
+  assert.equal(unset.status, 3, unset.stderr)
+  assert.match(unset.stdout, /AUTHORIZATION_FAILED/)
+  assert.match(unset.stderr, /Read/)
   await allow('--operation', 'Read', '--group', '*', '--operation', 'Read', '--topic', '*')
+  assert.equal(reportOf<{ counts: Record<string, number> }>(await reset('execute')).counts.failed, 0)
+  await commit(0, 'after')
   await commit(1, 'added')
   const half = await alice('rollback', ...chosen)
   assert.equal(half.status, 3, half.stderr)

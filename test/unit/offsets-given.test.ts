@@ -175,6 +175,20 @@ test('what stands in a topic that was translated is of the target, but for what 
   assert.match(moved.kept[0]?.reason ?? '', /moved on from 91 since/)
 })
 
+test('what a snapshot says of a topic that was deleted and created again since does not count', async () => {
+  const before = { ...snapshot, topicIds: new Map([['orders', 'id-1']]) }
+  const folder = [await folderOf(before)]
+  const same = await pastSettings(folder, 'c', { topicIds: new Map([['orders', 'id-1']]) })
+  assert.deepEqual(sourceOf([group(20n)], same)[0], [])
+  const other = await pastSettings(folder, 'c', { topicIds: new Map([['orders', 'id-2']]) })
+  assert.deepEqual(sourceOf([group(20n)], other), [[20], []])
+  // Where nobody knows the id it counts: rather nothing is translated than twice.
+  const unknown = await pastSettings([await folderOf(snapshot)], 'c', {
+    topicIds: new Map([['orders', 'id-2']]),
+  })
+  assert.deepEqual(sourceOf([group(20n)], unknown)[0], [])
+})
+
 test('of several snapshots the newest speaks first, and one that was taken back lets the one before it speak', async () => {
   const [first = assert.fail()] = snapshot.groups
   const later: Snapshot = {

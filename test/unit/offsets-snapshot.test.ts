@@ -85,7 +85,10 @@ test('a file that was cut, changed or is something else is told with its name', 
     ['', /s\.json is not JSON/],
     [text.slice(0, -30), /s\.json is not JSON/],
     ['{}', /s\.json: format should be/],
-    [text.replace('"version": 1', '"version": 2'), /version should be 1/],
+    [
+      text.replace('"version": 1', '"version": 2'),
+      /s\.json is of version 2, and this program reads version 1/,
+    ],
     [text.replace('1234', '1235'), /hash should be .* changed after it was written/],
     [text.replace('1234', '-1'), /groups\[0\]\.positions\[0\]\.offset should be an offset/],
   ] as const) {

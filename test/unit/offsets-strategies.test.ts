@@ -97,7 +97,7 @@ test('a shift needs a position to go from, and does not run over the largest off
   assert.deepEqual(
     entries.map(({ action, reason, target }) => [action, reason, target]),
     [
-      ['REFUSE', 'shifted by -60; Offset -10 is out of range for partition 0 (current: 10-100)', -10n],
+      ['REFUSE', 'Offset -10 is out of range for partition 0 (current: 10-100); shifted by -60', -10n],
       ['SKIP', 'the group has no position here that could be shifted', undefined],
     ],
   )

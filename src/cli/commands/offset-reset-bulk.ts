@@ -1,17 +1,16 @@
 import type { Command } from 'commander'
 import { TidemarkError } from '../../base/index.ts'
-import type { Plan } from '../../offsets/index.ts'
 import { countOf } from '../flags/count.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
 import { addResetFlags, type ResetFlags } from '../flags/reset-flags.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
 import { readGroupsFile } from '../groups-file.ts'
 import { type ApplyFlags, planAndApply } from '../reset/apply.ts'
-import { planFor } from '../reset/plan-for.ts'
+import { dryRun } from '../reset/dry-run.ts'
 import { sayNotices } from '../reset/say-notices.ts'
 import { showOutcome } from '../reset/show-outcome.ts'
-import { showPlan } from '../reset/show-plan.ts'
 import type { RunFlags, Session } from '../session.ts'
+import { checkWritable } from '../text-file.ts'
 
 /** Commits under way at once, unless told otherwise. */
 const usualConcurrency = 50
@@ -37,7 +36,7 @@ export function define(command: Command, session: Session): void {
     .option('--parallelism <n>', 'the same as --max-concurrent')
     .option('--max-retries <n>', 'how often a position is tried again; else for the delivery timeout')
     .option('--wait <time>', 'wait so long for consumers of the groups to leave, such as 60s')
-    .option('--dry-run', 'show the plan, change nothing')
+    .option('--dry-run', 'show the plan and what would be refused, change nothing')
     .option('--output <file>', 'also write the report to a file, as JSON; with --dry-run the plan')
     .option('--all-or-nothing', 'change nothing when one of the groups must not be touched (exit 4)')
     .option('--no-snapshot', 'do not save the positions before they are changed')
@@ -66,15 +65,13 @@ Examples:
     await session.show(flags)
     const groups = await groupsOf(flags)
     const resetFlags = groups === undefined ? flags : { ...flags, groups }
-    if (flags.dryRun) {
-      const plan = await planFor(resetFlags, session, async (plan) => plan)
-      return await showPlan(plan, format, session, flags.output)
-    }
-    const report = await planAndApply(resetFlags, flags, choices, session, (plan) =>
-      sayLeftOut(plan, session),
+    if (flags.dryRun) return await dryRun(resetFlags, choices, format, session, flags.output)
+    await checkWritable(flags.output)
+    const applied = await planAndApply(resetFlags, flags, choices, session, (plan) =>
+      sayNotices(plan, session),
     )
     const { bulkText } = await import('../reports/bulk-outcome.ts')
-    await showOutcome(report, bulkText, format, session, flags.output)
+    await showOutcome(applied, bulkText, format, session, flags.output)
   })
 }
 
@@ -93,12 +90,4 @@ async function groupsOf({ groups, groupsFile }: Flags): Promise<readonly string[
   if (groupsFile === undefined) return undefined
   const { splitList } = await import('../../config/index.ts')
   return [...splitList(groups ?? []), ...(await readGroupsFile(groupsFile))]
-}
-
-/** Says what the plan leaves out. Throws GROUP_NOT_FOUND when that is everything. */
-function sayLeftOut(plan: Plan, session: Session): void {
-  sayNotices(plan, session)
-  if (plan.entries.length > 0) return
-  const [first] = plan.notices
-  throw new TidemarkError('GROUP_NOT_FOUND', first?.message ?? 'No group has a position to be set')
 }

@@ -5,6 +5,7 @@ import { addClusterFlags, type ClusterFlags, clusterOverrides } from '../flags/c
 import { countOf } from '../flags/count.ts'
 import { folderOf } from '../flags/folder.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
+import { groupList } from '../flags/group-list.ts'
 import { required } from '../flags/required.ts'
 import { collect, mappingOf } from '../flags/restore-flags.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
@@ -54,7 +55,7 @@ async function run(flags: Flags, session: Session): Promise<void> {
     overrides: overridesOf(flags),
   })
   const target = required(config.target, '--bootstrap-servers')
-  const { splitList } = await import('../../config/index.ts')
+  const names = await groupList(flags.groups)
   const { verifyRestore } = await import('../../restore/index.ts')
   const reports = await import('../reports/verify-report.ts')
   const { restore } = config
@@ -68,8 +69,7 @@ async function run(flags: Flags, session: Session): Promise<void> {
         include: restore?.include ?? [],
         exclude: restore?.exclude ?? [],
         topicRules: restore?.topicRules ?? [],
-        groups:
-          flags.groups === undefined ? { type: 'all' } : { type: 'named', names: splitList(flags.groups) },
+        groups: names === undefined ? { type: 'all' } : { type: 'named', names },
         ignoreMap: flags.ignoreMap ?? false,
         memory: restore?.memory ?? defaultMemory,
         listed,

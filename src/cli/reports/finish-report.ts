@@ -1,6 +1,7 @@
 import type { FinishReport } from '../../restore/index.ts'
 import { printable } from '../render/table.ts'
-import { noticeLines, noticeObject } from './restore-report.ts'
+import { noticeObject } from './notice-object.ts'
+import { noticeLines } from './restore-report.ts'
 
 /** The fields of `restore finish -o json`. */
 export function finishObject(report: FinishReport): Readonly<Record<string, unknown>> {

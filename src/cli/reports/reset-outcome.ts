@@ -119,6 +119,12 @@ function entryRow(outcome: EntryOutcome): readonly string[] {
   ]
 }
 
+/** What to do about positions that were not set, each advice once. */
+export function outcomeHints({ groups }: ApplyReport): readonly string[] {
+  const errors = groups.flatMap(({ entries }) => entries.flatMap((one) => ('error' in one ? one.error : [])))
+  return [...new Set(errors.flatMap(({ hint }) => (hint === undefined ? [] : [hint])))]
+}
+
 /** Exit status: 4 when all that was to be done was refused, 3 when something is missing. */
 export function outcomeStatus(report: ApplyReport): 0 | 3 | 4 {
   const { counts } = report

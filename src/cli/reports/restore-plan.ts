@@ -1,7 +1,8 @@
 import type { Obstacle, PlannedTopic, RestorePlan, ValidateRestoreReport } from '../../restore/index.ts'
 import { bytesText, countText, plural } from '../render/quantities.ts'
 import { type Column, fieldLines, printable, tableLines } from '../render/table.ts'
-import { noticeLines, noticeObject } from './restore-report.ts'
+import { noticeObject } from './notice-object.ts'
+import { noticeLines } from './restore-report.ts'
 
 /** The fields of `validate-restore -o json`. */
 export function restorePlanObject(

@@ -7,6 +7,7 @@ import type {
 import type { ExitStatus } from '../exit-status.ts'
 import { bytesText, durationText, plural } from '../render/quantities.ts'
 import { type Column, fieldLines, printable, tableLines } from '../render/table.ts'
+import { lacksGroups, noticeObject } from './notice-object.ts'
 import { outcomeLines, outcomeObject, outcomeStatus } from './reset-outcome.ts'
 
 /** The fields of `restore -o json`. */
@@ -39,17 +40,6 @@ export function positionsObject(
   return { ...outcomeObject(positions.applied), notices: positions.plan.notices.map(noticeObject) }
 }
 
-/** A notice for machines. */
-export function noticeObject(notice: RestoreNotice): Readonly<Record<string, unknown>> {
-  return {
-    code: notice.code,
-    message: notice.message,
-    topic: notice.topic ?? null,
-    partition: notice.partition ?? null,
-    group: notice.group ?? null,
-  }
-}
-
 /** Notices for people, with a title; nothing when there are none. */
 export function noticeLines(notices: readonly RestoreNotice[]): readonly string[] {
   if (notices.length === 0) return []
@@ -62,8 +52,7 @@ export function restoreStatus(report: RestoreReport): ExitStatus {
   if (report.failedTopics.length > 0) return 3
   const { positions } = report
   // A group that could not be captured is not set: there is nothing to set it to.
-  if ([...report.notices, ...(positions?.plan.notices ?? [])].some(({ code }) => code === 'capture-failed'))
-    return 3
+  if (lacksGroups([...report.notices, ...(positions?.plan.notices ?? [])])) return 3
   return positions === undefined || outcomeStatus(positions.applied) === 0 ? 0 : 3
 }
 

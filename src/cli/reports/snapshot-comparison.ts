@@ -38,7 +38,7 @@ export function comparisonText({ id }: Snapshot, { groups, same, differences }: 
   const held = `${plural(same, 'position')} of ${plural(groups, 'group')}`
   if (differences.length === 0) return `Verified: ${held} are as ${id} has them\n`
   return `${[
-    `${plural(differences.length, 'difference')} from ${id}; ${plural(same, 'position')} are the same`,
+    `${plural(differences.length, 'difference')} from ${id}; ${plural(same, 'position')} as saved`,
     '',
     ...tableLines(columns, differences.map(row)),
   ].join('\n')}\n`

@@ -7,7 +7,8 @@ import type {
 } from '../../restore/index.ts'
 import { countText, durationText, plural } from '../render/quantities.ts'
 import { type Column, printable, tableLines } from '../render/table.ts'
-import { noticeLines, noticeObject } from './restore-report.ts'
+import { noticeObject } from './notice-object.ts'
+import { noticeLines } from './restore-report.ts'
 
 /** The fields of `verify -o json`. */
 export function verifyObject(report: VerifyReport): Readonly<Record<string, unknown>> {

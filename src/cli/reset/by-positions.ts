@@ -95,8 +95,11 @@ async function once(
   names: TopicNames,
   { cluster, context, snapshots }: ResetContext,
 ) {
-  const { pastSettings, translateOnce } = await import('../../offsets/index.ts')
-  const past = await pastSettings(snapshots, cluster.clusterId, { signal: context.signal })
+  const { idsOf, pastSettings, translateOnce } = await import('../../offsets/index.ts')
+  const { signal } = context
+  const topics = [...new Set(groups.flatMap(({ positions }) => positions.map(({ topic }) => topic)))]
+  const topicIds = idsOf(topics.length === 0 ? [] : await cluster.topics(topics, { signal }))
+  const past = await pastSettings(snapshots, cluster.clusterId, { signal, topicIds })
   return translateOnce(groups, { past, renamed: names.renamed })
 }
 

@@ -30,6 +30,7 @@ export async function makeResetPlan(options: ResetOptions, context: ResetContext
     retentionMinutes: await retentionMinutes(cluster),
     current: target.current,
     logs: target.logs,
+    topicIds: target.topicIds,
     outOfRange: options.outOfRange,
   })
 }

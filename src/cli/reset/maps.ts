@@ -16,7 +16,7 @@ export interface ChosenMaps {
   readonly notices: readonly PlanNotice[]
 }
 
-/** The map of a restore, or of a file. Rejects with RESTORE_NOT_FOUND, SOURCE_MISMATCH, FILE_NOT_READABLE. */
+/** The map of a restore, or of a file. Rejects with RESTORE_NOT_FOUND, SOURCE_MISMATCH, TARGET_CHANGED, FILE_NOT_READABLE. */
 export async function keptMaps(
   options: MapOptions,
   { context, backupId, cluster }: ResetContext,
@@ -27,6 +27,7 @@ export async function keptMaps(
   if (options.file !== undefined) {
     const maps = await readMappingFile(options.file)
     checkTarget(maps, cluster)
+    await checkTopics(maps, cluster, context.signal)
     if (backupId === undefined) checkSourceName(maps, options.file, options.sourceCluster)
     else checkBackup(maps, options.file, backupId)
     return { maps, name: `the file ${options.file}`, commit: undefined, notices: [] }
@@ -38,6 +39,7 @@ export async function keptMaps(
     stateFolder: options.stateFolder,
   })
   checkTarget(maps, cluster)
+  await checkTopics(maps, cluster, context.signal)
   return { maps, name: `the restore ${maps.restoreId}`, commit, notices: [] }
 }
 
@@ -151,6 +153,26 @@ function checkTarget(maps: MapSet, cluster: Cluster): void {
     'SOURCE_MISMATCH',
     `The offset map is of a restore to the cluster ${maps.targetClusterId}, and this is ${cluster.clusterId}`,
     { hint: 'Check --bootstrap-servers, or name another restore with --restore-id.' },
+  )
+}
+
+/** A topic that was created again since holds other records at the same offsets. */
+async function checkTopics(maps: MapSet, cluster: Cluster, signal: AbortSignal): Promise<void> {
+  const { targetTopicIds: ids = new Map<string, string>() } = maps
+  const names = maps.targetTopics.filter((topic) => ids.has(topic))
+  const there = names.length === 0 ? [] : await cluster.topics(names, { signal })
+  const other = there
+    .filter(({ name, id }) => id !== undefined && id !== ids.get(name))
+    .map(({ name }) => name)
+  const [first, ...more] = other
+  if (first === undefined) return
+  throw new TidemarkError(
+    'TARGET_CHANGED',
+    `The topic ${first} was deleted and created again since the offset map was made: its records are others${more.length === 0 ? '' : `; so were ${more.join(', ')}`}`,
+    {
+      hint: 'Use the map of the restore into the new topic (--restore-id), or read it from its headers (--map-from headers).',
+      details: { topic: first },
+    },
   )
 }
 

@@ -46,7 +46,7 @@ export async function planFor<T>(
     await using cluster = await connectCluster(target, { signal, telemetry })
     const all = apart === undefined ? [usual] : [usual, snapshots]
     const plan = await makeResetPlan(options, { context, backupId, cluster, snapshots: all })
-    if (plan.entries.length === 0 && plan.notices.length === 0) throw nothing(isGiven(options.strategy))
+    if (plan.entries.length === 0) throw nothing(plan, isGiven(options.strategy))
     return await work(plan, { context, cluster, target, snapshots })
   })
 }
@@ -82,12 +82,15 @@ async function archiveIfNamed(flags: ResetFlags): Promise<{
   return { config, spec, backupId: spec === undefined ? undefined : backupId }
 }
 
-function nothing(given: boolean): TidemarkError {
-  return new TidemarkError(
-    'GROUP_NOT_FOUND',
-    given
-      ? 'No group that is meant has a position in what was copied'
-      : 'No group that is meant has a position on the cluster',
-    { hint: 'Check --groups; --topics names partitions in which groups need no position.' },
-  )
+/** Nothing that could be done, which is no success: a wrong name looks like that. */
+function nothing({ notices: [first, ...more] }: Plan, given: boolean): TidemarkError {
+  const usual = given
+    ? 'No group that is meant has a position in what was copied'
+    : 'No group that is meant has a position on the cluster'
+  const message =
+    first === undefined ? usual : `${first.message}${more.length === 0 ? '' : `; ${usual.toLowerCase()}`}`
+  return new TidemarkError('GROUP_NOT_FOUND', message, {
+    ...(more.length > 0 && { details: { notices: [first, ...more].map((one) => one?.message) } }),
+    hint: 'Check --groups and the address; `kafka-backup groups list` lists the groups of a cluster. --topics names partitions in which groups need no position.',
+  })
 }

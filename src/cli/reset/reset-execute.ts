@@ -1,18 +1,23 @@
-import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import type { ApplyReport, Plan } from '../../offsets/index.ts'
-import { placeOf } from '../flags/archive-flags.ts'
+import type { Plan } from '../../offsets/index.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
 import { addResetFlags, type ResetFlags } from '../flags/reset-flags.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
 import type { RunFlags, Session } from '../session.ts'
 import { connectTarget } from '../target-cluster.ts'
-import { readTextFile } from '../text-file.ts'
-import { type ApplyChoices, type ApplyFlags, applyAndSave, planAndApply } from './apply.ts'
-import { planFor } from './plan-for.ts'
+import { checkWritable, readTextFile } from '../text-file.ts'
+import {
+  type Applied,
+  type ApplyChoices,
+  type ApplyFlags,
+  applyAndSave,
+  planAndApply,
+  wayBack,
+} from './apply.ts'
+import { dryRun, dryRunOf } from './dry-run.ts'
+import { refuseBesidePlan, snapshotsOfPlan } from './plan-of-file.ts'
 import { sayNotices } from './say-notices.ts'
 import { showOutcome } from './show-outcome.ts'
-import { showPlan } from './show-plan.ts'
 import { idleDeadline, waitForConsumers } from './wait-for-consumers.ts'
 
 interface ExecuteFlags extends ResetFlags, FormatFlags, RunFlags, ApplyFlags {
@@ -30,7 +35,7 @@ export function defineExecute(command: Command, session: Session): void {
     .description('Set the positions: checks, snapshot, commit, read back.')
   addResetFlags(execute)
     .option('--plan <file>', 'apply this plan, as `offset-reset plan --output` wrote it')
-    .option('--dry-run', 'show the plan, change nothing')
+    .option('--dry-run', 'show the plan and what would be refused, change nothing')
     .option('--output <file>', 'also write the report to a file, as JSON; with --dry-run the plan')
     .option('--go-on', 'leave groups alone that must not be touched, and set the others (exit 3)')
     .option('--allow-moved', 'set positions also where they moved since the plan was made')
@@ -55,34 +60,34 @@ Examples:
     const format = formatOf(flags)
     await session.show(flags)
     const { plan: file } = flags
+    if (file !== undefined) refuseBesidePlan(flags)
     if (flags.dryRun) {
-      const plan =
-        file === undefined ? await planFor(flags, session, async (plan) => plan) : await readPlan(file)
-      return await showPlan(plan, format, session, flags.output)
+      const choices = choicesOf(flags)
+      if (file === undefined) return await dryRun(flags, choices, format, session, flags.output)
+      const plan = await readPlan(file)
+      await using cluster = await connectTarget(flags, session)
+      return await dryRunOf(plan, cluster, choices, format, session, flags.output)
     }
-    const report =
+    await checkWritable(flags.output)
+    const applied =
       file === undefined
         ? await planAndApply(flags, flags, choicesOf(flags), session, (plan) => sayNotices(plan, session))
         : await fromFile(file, flags, session)
     const { outcomeText } = await import('../reports/reset-outcome.ts')
-    await showOutcome(report, outcomeText, format, session, flags.output)
+    await showOutcome(applied, outcomeText, format, session, flags.output)
   })
 }
 
 /** The plan says it all: only the cluster is needed. */
-async function fromFile(file: string, flags: ExecuteFlags, session: Session): Promise<ApplyReport> {
+async function fromFile(file: string, flags: ExecuteFlags, session: Session): Promise<Applied> {
   const plan = await readPlan(file)
   sayNotices(plan, session)
   const wait = await idleDeadline(flags.wait, session)
-  const { openStore } = await import('../../storage/index.ts')
   await using cluster = await connectTarget(flags, session)
-  const place = flags.snapshotPath ?? resolve('offset-snapshots')
-  await using store = await openStore(await placeOf(place), { telemetry: session.telemetry })
+  await using snapshots = await snapshotsOfPlan(flags, session)
   await waitForConsumers(plan, cluster, session, wait)
-  const snapshots = { store, prefix: '' }
   const report = await applyAndSave(plan, cluster, snapshots, flags, choicesOf(flags), session)
-  if (report.snapshotId !== undefined) session.log('info', `The snapshot is in ${store.url}`)
-  return report
+  return { plan, report, wayBack: await wayBack(flags, report, snapshots) }
 }
 
 async function readPlan(file: string): Promise<Plan> {

@@ -80,7 +80,7 @@ export function resetOptions(flags: ResetFlags, config: Config, hasBackup: boole
   if (isTranslating(strategy)) checkMap(strategy, from, hasBackup, section.source_cluster)
   checkValues(strategy, flags, section, positionsFrom)
   const names = section.groups ?? (restore?.groups.type === 'named' ? restore.groups.names : undefined)
-  if (names === undefined && restore?.groups.type !== 'all') {
+  if (names?.length === 0 || (names === undefined && restore?.groups.type !== 'all')) {
     throw usage(
       'No consumer group is named',
       "Give --groups a,b, or --groups '*' for every one with positions.",

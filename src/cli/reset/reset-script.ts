@@ -1,15 +1,16 @@
-import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Cluster } from '../../kafka/index.ts'
 import type { Plan, SnapshotPlace } from '../../offsets/index.ts'
-import { placeOf } from '../flags/archive-flags.ts'
 import { addResetFlags, type ResetFlags } from '../flags/reset-flags.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
+import { lacksGroups } from '../reports/notice-object.ts'
 import { isRefused } from '../reports/reset-plan.ts'
 import type { RunFlags, Session } from '../session.ts'
 import { connectTarget } from '../target-cluster.ts'
-import { readTextFile, writeTextFile } from '../text-file.ts'
+import { checkWritable, readTextFile, writeTextFile } from '../text-file.ts'
 import { planFor } from './plan-for.ts'
+import { refuseBesidePlan, snapshotsOfPlan } from './plan-of-file.ts'
+import { sayNotices } from './say-notices.ts'
 
 interface ScriptFlags extends ResetFlags, RunFlags {
   readonly plan?: string
@@ -19,6 +20,8 @@ interface ScriptFlags extends ResetFlags, RunFlags {
 interface MadeScript {
   readonly text: string
   readonly refused: boolean
+  /** A group that was wanted is not in it. */
+  readonly lacking: boolean
 }
 
 /** `offset-reset script`. */
@@ -43,14 +46,16 @@ Examples:
   )
   script.action(async (flags: ScriptFlags) => {
     await session.show(flags)
-    const { text, refused } = await (flags.plan === undefined
+    if (flags.plan !== undefined) refuseBesidePlan(flags)
+    await checkWritable(flags.output)
+    const { text, refused, lacking } = await (flags.plan === undefined
       ? fromPositions(flags, session)
       : fromFile(flags.plan, flags, session))
     session.settle()
     if (flags.output === undefined) session.out.write(text)
     else await writeTextFile(flags.output, [text], 0o755)
     if (refused) session.log('warn', 'Some positions cannot be set: the script says which, and exits 1')
-    session.status = refused ? 3 : 0
+    session.status = refused || lacking ? 3 : 0
   })
 }
 
@@ -62,12 +67,10 @@ async function fromPositions(flags: ScriptFlags, session: Session): Promise<Made
 
 async function fromFile(file: string, flags: ScriptFlags, session: Session): Promise<MadeScript> {
   const { planFromJson } = await import('../../offsets/index.ts')
-  const { openStore } = await import('../../storage/index.ts')
   const plan = planFromJson(await readTextFile(file), file)
   await using cluster = await connectTarget(flags, session)
-  const place = await placeOf(flags.snapshotPath ?? resolve('offset-snapshots'))
-  await using store = await openStore(place, { telemetry: session.telemetry })
-  return await make(plan, cluster, { store, prefix: '' }, session)
+  await using snapshots = await snapshotsOfPlan(flags, session)
+  return await make(plan, cluster, snapshots, session)
 }
 
 async function make(
@@ -80,6 +83,7 @@ async function make(
     '../../offsets/index.ts'
   )
   checkPlanCluster(plan, cluster.clusterId)
+  sayNotices(plan, session)
   if (translatesTarget(plan)) {
     const description = 'Before a script that translates these positions'
     const id = await recordPlan(plan, cluster, { ...snapshots, description }, { signal: session.signal })
@@ -89,5 +93,6 @@ async function make(
   return {
     text: resetScript(plan, { bootstrapServers: cluster.options.bootstrap.join(',') }),
     refused: isRefused(plan),
+    lacking: lacksGroups(plan.notices),
   }
 }

@@ -1,5 +1,6 @@
 import { TidemarkError } from '../../base/index.ts'
 import type { Snapshot, SnapshotFolder } from '../../offsets/index.ts'
+import { groupList } from '../flags/group-list.ts'
 import type { SnapshotFlags } from '../flags/snapshot-flags.ts'
 import type { Session } from '../session.ts'
 import { readTextFile } from '../text-file.ts'
@@ -51,10 +52,9 @@ export async function readSnapshotFiles(
 
 /** The snapshot with the groups that the patterns choose; all without patterns. Throws GROUP_NOT_FOUND for one that it lacks. */
 export async function withGroups(snapshot: Snapshot, patterns: string | undefined): Promise<Snapshot> {
-  if (patterns === undefined) return snapshot
-  const { splitList } = await import('../../config/index.ts')
+  const list = await groupList(patterns)
+  if (list === undefined) return snapshot
   const { nameFilter, parseNamePattern } = await import('../../base/index.ts')
-  const list = splitList(patterns)
   const names = new Set(snapshot.groups.map(({ group }) => group))
   const missing = list.find((text) => parseNamePattern(text).literal && !names.has(text))
   const groups = snapshot.groups.filter(({ group }) => nameFilter(list)(group))

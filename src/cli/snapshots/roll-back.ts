@@ -68,16 +68,10 @@ Examples:
       await session.print(format, reports.outcomeObject(report), () =>
         reports.outcomeText(report, 'Offset Rollback'),
       )
-      sayHints(report, session)
+      for (const hint of reports.outcomeHints(report)) session.log('warn', hint)
       session.status = reports.outcomeStatus(report) || (report.counts.skipped > 0 ? 3 : 0)
     })
   })
-}
-
-/** What to do about positions that failed, each advice once: a missing right is named there. */
-function sayHints({ groups }: ApplyReport, session: Session): void {
-  const errors = groups.flatMap(({ entries }) => entries.flatMap((one) => ('error' in one ? one.error : [])))
-  for (const hint of new Set(errors.map((error) => error.hint))) if (hint) session.log('error', hint)
 }
 
 async function planFor(
@@ -96,6 +90,7 @@ async function planFor(
     created: clock.now(),
     current: target.current,
     logs: target.logs,
+    topicIds: target.topicIds,
     outOfRange: flags.outOfRange,
   })
 }
@@ -117,10 +112,10 @@ async function apply(
   session: Session,
 ): Promise<ApplyReport> {
   const { applyPlan } = await import('../../offsets/index.ts')
-  const { signal, clock } = session
+  const { signal, clock, progress } = session
   const onRefusal = flags.goOn === true ? 'go-on' : 'stop'
   const run = (snapshot: SnapshotPlace | 'none') =>
-    applyPlan(plan, cluster, { signal, clock, onRefusal, snapshot })
+    applyPlan(plan, cluster, { signal, clock, progress, onRefusal, snapshot })
   if (!flags.save) return await run('none')
   const description = `Before the rollback to ${whole.id}`
   if (folder !== undefined && flags.snapshotPath === undefined) return await run({ ...folder, description })

@@ -4,6 +4,7 @@ import { nameFilter, TidemarkError } from '../../base/index.ts'
 import type { Snapshot, TakenSnapshot } from '../../offsets/index.ts'
 import { addClusterFlags, type ClusterFlags } from '../flags/cluster-flags.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
+import { groupList } from '../flags/group-list.ts'
 import { collect } from '../flags/restore-flags.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
 import { addSnapshotPlaceFlags, type SnapshotPlaceFlags } from '../flags/snapshot-flags.ts'
@@ -57,6 +58,11 @@ Examples:
         hint: 'Give either --path FOLDER or --output FILE.',
       })
     }
+    if ((flags.output ?? flags.path ?? flags.config) === undefined) {
+      throw new TidemarkError('USAGE', 'No place for the snapshot is named', {
+        hint: 'Give --path FOLDER, --path s3://bucket/prefix, --output FILE, or -c FILE with a storage section.',
+      })
+    }
     const saved =
       flags.output === undefined
         ? await intoFolder(flags, session)
@@ -100,6 +106,7 @@ async function intoFile(output: string, flags: Flags, session: Session): Promise
   const wanted = nameFilter(await patternsOf(flags))
   const replaced = await snapshotIn(output)
   if (replaced !== undefined) {
+    checkSameGroups(output, replaced, taken.draft)
     const emptied = emptiedBetween(replaced, taken.draft, wanted)
     if (emptied.length > 0)
       throw emptiedError(
@@ -134,20 +141,46 @@ async function take(flags: Flags, session: Session): Promise<TakenSnapshot> {
 }
 
 async function patternsOf({ groups }: Flags): Promise<readonly string[]> {
-  const { splitList } = await import('../../config/index.ts')
-  return groups === undefined ? [] : splitList(groups)
+  return (await groupList(groups)) ?? []
 }
 
-/** What a file holds that is about to be replaced, if it is a snapshot. Pipes and terminals are not read. */
+/**
+ * The snapshot that a file holds which is about to be replaced; undefined for an empty one. Pipes and terminals are not read. Rejects
+ * with FILE_NOT_READABLE for a file that is something else: nobody has said that it may go.
+ */
 async function snapshotIn(file: string): Promise<Snapshot | undefined> {
   const { snapshotFromJson } = await import('../../offsets/index.ts')
   const found = await stat(file).catch(() => undefined)
-  if (!found?.isFile()) return undefined
+  if (!found?.isFile() || found.size === 0) return undefined
   try {
     return snapshotFromJson(await readTextFile(file), file)
-  } catch {
-    return undefined
+  } catch (cause) {
+    throw new TidemarkError(
+      'FILE_NOT_READABLE',
+      `${file} is there already, and holds no snapshot that could be replaced`,
+      {
+        cause,
+        hint: 'Name another file, or take that one away first.',
+      },
+    )
   }
+}
+
+/** Throws SNAPSHOT_EXISTS where a file holds positions of groups that the new snapshot does not speak of. */
+function checkSameGroups(
+  file: string,
+  replaced: Snapshot,
+  { groups }: Snapshot | TakenSnapshot['draft'],
+): void {
+  const named = new Set(groups.map(({ group }) => group))
+  const lost = replaced.groups.filter(({ group, positions }) => positions.length > 0 && !named.has(group))
+  const [first, ...more] = lost
+  if (first === undefined) return
+  throw new TidemarkError(
+    'SNAPSHOT_EXISTS',
+    `${file} holds positions of '${first.group}'${more.length === 0 ? '' : ` and ${plural(more.length, 'other group')}`}, which are not in the new snapshot`,
+    { hint: 'Name another file, or take that one away first.', details: { group: first.group } },
+  )
 }
 
 /** Everything that the reader should know before relying on the snapshot. */

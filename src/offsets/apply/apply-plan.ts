@@ -12,7 +12,7 @@ import { type Findings, outcomeOfGroup } from './outcomes.ts'
 import { readSettled } from './read-settled.ts'
 import { type Checked, checkGroups } from './refusals.ts'
 import { retentionMinutes } from './retention.ts'
-import { writeSnapshot } from './snapshot.ts'
+import { topicIdsOf, writeSnapshot } from './snapshot.ts'
 
 /** Twice `offsets.commit.timeout.ms` of a broker that was not told otherwise. */
 const lateMs = 10_000
@@ -97,6 +97,19 @@ export async function applyPlan(
   }
 }
 
+/**
+ * Why groups would be refused if the plan were applied now: what {@link applyPlan} looks at before it changes anything. Rejects with
+ * SOURCE_MISMATCH (another cluster) and PLAN_ALTERED.
+ */
+export async function refusalsOf(
+  plan: Plan,
+  cluster: PositionsCluster,
+  options: Pick<ApplyOptions, 'signal' | 'clock' | 'watchMs' | 'allowMoved'> = {},
+): Promise<readonly Refusal[]> {
+  checkPlan(plan, cluster)
+  return (await check(plan, touchedGroups(plan), cluster, options)).refusals
+}
+
 /** The groups of which a plan would change something, or cannot. */
 export function touchedGroups(plan: Plan): readonly string[] {
   const touched = plan.entries.filter(({ action }) => action !== 'KEEP' && action !== 'SKIP')
@@ -111,7 +124,12 @@ async function check(
   plan: Plan,
   touched: readonly string[],
   cluster: PositionsCluster,
-  { signal, clock = systemClock, watchMs = 2000, allowMoved = false }: ApplyOptions,
+  {
+    signal,
+    clock = systemClock,
+    watchMs = 2000,
+    allowMoved = false,
+  }: Pick<ApplyOptions, 'signal' | 'clock' | 'watchMs' | 'allowMoved'>,
 ): Promise<Checked> {
   if (touched.length === 0) return { refusals: [], positions: new Map<string, GroupPositions>() }
   return await checkGroups(plan, touched, cluster, { clock, watchMs, allowMoved, ...(signal && { signal }) })
@@ -128,8 +146,10 @@ async function saveBefore(
   const groups = setting.flatMap(([group]) => positions.get(group) ?? [])
   const entries = setting.flatMap(([, entries]) => entries.filter(({ action }) => action === 'SET'))
   const { clusterId } = cluster
-  const content = { clusterId, created: clock.now(), planHash: plan.hash, groups, entries }
-  return await writeSnapshot(snapshot, content, signal ? { signal } : {})
+  const cancel = signal ? { signal } : {}
+  const topicIds = await topicIdsOf(groups, entries, cluster, cancel)
+  const content = { clusterId, created: clock.now(), planHash: plan.hash, topicIds, groups, entries }
+  return await writeSnapshot(snapshot, content, cancel)
 }
 
 function checkPlan(plan: Plan, cluster: PositionsCluster): void {
@@ -141,12 +161,22 @@ function checkPlan(plan: Plan, cluster: PositionsCluster): void {
   }
 }
 
+/** Groups that are named beside the first; the others are counted, and in the details. */
+const named = 10
+
+function alsoRefused(refusals: readonly Refusal[]): string {
+  const names = refusals.slice(0, named).map(({ group }) => `'${group}'`)
+  return refusals.length > named
+    ? `${names.join(', ')} and ${refusals.length - named} more`
+    : names.join(', ')
+}
+
 function stopIfRefused(refusals: readonly Refusal[]): void {
   const [first, ...more] = refusals
   if (first === undefined) return
   if (more.length === 0) throw first.error
   const { code, message, hint, details } = first.error
-  throw new TidemarkError(code, `${message} (and ${more.length} more groups cannot be set)`, {
+  throw new TidemarkError(code, `${message}; nor can ${alsoRefused(more)} be set`, {
     ...(hint !== undefined && { hint }),
     details: {
       ...details,

@@ -1,4 +1,5 @@
-import type { Cluster, GroupPositions, ListedOffset, Outcome } from '../../kafka/index.ts'
+import type { Cluster, GroupPositions, ListedOffset, Outcome, TopicInfo } from '../../kafka/index.ts'
+import type { TopicIds } from '../plan/plan.ts'
 import type { LogTable } from '../plan/planner.ts'
 import type { LogBounds } from '../translate/translation.ts'
 
@@ -6,6 +7,8 @@ import type { LogBounds } from '../translate/translation.ts'
 export interface TargetState {
   readonly current: Outcome<string, GroupPositions>
   readonly logs: LogTable
+  /** Ids of the topics; not of those on brokers that have none. */
+  readonly topicIds: TopicIds
 }
 
 /**
@@ -17,11 +20,11 @@ export async function readTarget(
   topics: readonly string[],
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<TargetState> {
-  const [current, logs] = await Promise.all([
+  const [current, target] = await Promise.all([
     groups.length === 0 ? { done: [], failed: [] } : cluster.fetchPositions(groups, options),
-    readLogs(cluster, topics, options),
+    readTopics(cluster, topics, options),
   ])
-  return { current, logs }
+  return { current, ...target }
 }
 
 /** Log start and log end of every partition of the topics. */
@@ -30,8 +33,18 @@ export async function readLogs(
   topics: readonly string[],
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<LogTable> {
-  if (topics.length === 0) return new Map()
-  const partitions = (await cluster.topics(topics, options)).flatMap(({ name, partitions }) =>
+  return (await readTopics(cluster, topics, options)).logs
+}
+
+/** The same with the ids of the topics: one that was deleted and created again is another topic. */
+export async function readTopics(
+  cluster: Pick<Cluster, 'topics' | 'listOffsets'>,
+  topics: readonly string[],
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<Pick<TargetState, 'logs' | 'topicIds'>> {
+  if (topics.length === 0) return { logs: new Map(), topicIds: new Map() }
+  const infos = await cluster.topics(topics, options)
+  const partitions = infos.flatMap(({ name, partitions }) =>
     partitions.map(({ partition }) => ({ topic: name, partition })),
   )
   const [starts, ends] = await Promise.all([
@@ -53,7 +66,12 @@ export async function readLogs(
     logs.set(topic, table)
     table.set(partition, { logStart, logEnd: offset })
   }
-  return logs
+  return { logs, topicIds: idsOf(infos) }
+}
+
+/** Ids by name. */
+export function idsOf(infos: readonly TopicInfo[]): TopicIds {
+  return new Map(infos.flatMap(({ name, id }) => (id === undefined ? [] : [[name, id] as const])))
 }
 
 function byPlace(offsets: readonly ListedOffset[]): ReadonlyMap<string, bigint | undefined> {

@@ -2,7 +2,7 @@ import { TidemarkError } from '../../base/index.ts'
 import type { Cluster } from '../../kafka/index.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { SnapshotPlace } from '../snapshot/snapshot-store.ts'
-import { writeSnapshot } from './snapshot.ts'
+import { topicIdsOf, writeSnapshot } from './snapshot.ts'
 
 /**
  * Whether a plan translates the positions that groups have on the target: that is right once, and something has to know that it was
@@ -27,7 +27,7 @@ export function checkRecorded(plan: Plan, hasSnapshot: boolean): void {
  */
 export async function recordPlan(
   plan: Plan,
-  cluster: Pick<Cluster, 'clusterId' | 'fetchPositions'>,
+  cluster: Pick<Cluster, 'clusterId' | 'fetchPositions' | 'topics'>,
   place: SnapshotPlace,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<string | undefined> {
@@ -38,9 +38,10 @@ export async function recordPlan(
   const [unread] = failed
   if (unread !== undefined) throw unread.error
   const { created, hash: planHash } = plan
+  const topicIds = await topicIdsOf(done, entries, cluster, options)
   return await writeSnapshot(
     place,
-    { clusterId: cluster.clusterId, created, planHash, groups: done, entries },
+    { clusterId: cluster.clusterId, created, planHash, topicIds, groups: done, entries },
     options,
   )
 }

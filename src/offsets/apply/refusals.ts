@@ -2,11 +2,12 @@ import { type Clock, TidemarkError } from '../../base/index.ts'
 import type { GroupPositions } from '../../kafka/index.ts'
 import type { Plan, PlanEntry } from '../plan/plan.ts'
 import { outOfRangeError, place, rangeSentence } from '../plan/planner.ts'
+import { isRecreated } from '../plan/topic-ids.ts'
 import { type LogBounds, withinLog } from '../translate/translation.ts'
 import { lookForMembers, offsetsOf, watchPositions } from './active-groups.ts'
 import type { Refusal } from './as-refusal.ts'
 import type { PositionsCluster } from './cluster.ts'
-import { readLogs } from './read-target.ts'
+import { readTopics } from './read-target.ts'
 import { typeDiffers, typeRefusals } from './type-refusals.ts'
 
 export interface CheckOptions {
@@ -47,8 +48,13 @@ export async function checkGroups(
 
   const setting = plan.entries.filter(({ action }) => action === 'SET')
   const topics = [...new Set(setting.map(({ topic }) => topic))]
-  const logs = await readLogs(cluster, topics, options.signal ? { signal: options.signal } : {})
+  const { logs, topicIds } = await readTopics(
+    cluster,
+    topics,
+    options.signal ? { signal: options.signal } : {},
+  )
   for (const entry of setting) {
+    if (isRecreated(entry.topic, plan.topicIds, topicIds)) refuse(entry.group, recreated(entry))
     const outside = outsideLog(entry, logs.get(entry.topic)?.get(entry.partition))
     if (outside) refuse(entry.group, outside)
   }
@@ -77,7 +83,15 @@ function refusedEntry(entry: PlanEntry): TidemarkError {
   return new TidemarkError('BROKER_ERROR', entry.reason, { details: { group: entry.group } })
 }
 
-/** The log may have changed since the plan was made: retention, a topic deleted and created again. */
+function recreated({ group, topic, partition }: PlanEntry): TidemarkError {
+  return new TidemarkError(
+    'PLAN_STALE',
+    `The topic ${topic} was deleted and created again since the plan was made: its records are others`,
+    { hint: 'Make the plan again, look at it, and apply that.', details: { group, topic, partition } },
+  )
+}
+
+/** The log may have changed since the plan was made. */
 function outsideLog(entry: PlanEntry, log: LogBounds | undefined): TidemarkError | undefined {
   if (log === undefined) {
     return new TidemarkError(

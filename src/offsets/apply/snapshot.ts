@@ -1,9 +1,10 @@
-import type { GroupPositions } from '../../kafka/index.ts'
-import { isOfTarget, type PlanEntry } from '../plan/plan.ts'
+import type { Cluster, GroupPositions } from '../../kafka/index.ts'
+import { isOfTarget, type PlanEntry, type TopicIds } from '../plan/plan.ts'
 import { place } from '../plan/planner.ts'
 import { shareMark } from '../share-mark.ts'
 import type { SnapshotGroup } from '../snapshot/snapshot.ts'
 import { type SnapshotPlace, saveSnapshot } from '../snapshot/snapshot-store.ts'
+import { idsOf } from './read-target.ts'
 
 export interface SnapshotInput {
   readonly clusterId: string
@@ -11,6 +12,8 @@ export interface SnapshotInput {
   readonly created: number
   readonly planHash: string
   readonly groups: readonly GroupPositions[]
+  /** Ids of the topics in which they have positions, or are about to get some. */
+  readonly topicIds: TopicIds
   /** What is about to be changed: partitions in which a group has no position are recorded as such. */
   readonly entries: readonly PlanEntry[]
 }
@@ -22,7 +25,7 @@ export interface SnapshotInput {
  */
 export async function writeSnapshot(
   snapshotPlace: SnapshotPlace,
-  { clusterId, created, planHash, groups, entries }: SnapshotInput,
+  { clusterId, created, planHash, groups, topicIds, entries }: SnapshotInput,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<string> {
   const changing = Map.groupBy(entries, ({ group }) => group)
@@ -33,6 +36,7 @@ export async function writeSnapshot(
       description: snapshotPlace.description ?? '',
       clusterId,
       planHash,
+      topicIds,
       groups: groups.map((group) => snapshotGroup(group, changing.get(group.group) ?? [])),
       base: undefined,
       removed: [],
@@ -40,6 +44,18 @@ export async function writeSnapshot(
     options,
   )
   return id
+}
+
+/** Ids of the topics in which groups have positions, or are about to get some. */
+export async function topicIdsOf(
+  groups: readonly GroupPositions[],
+  entries: readonly PlanEntry[],
+  cluster: Pick<Cluster, 'topics'>,
+  options: { readonly signal?: AbortSignal },
+): Promise<TopicIds> {
+  const held = groups.flatMap(({ positions }) => positions.filter(({ offset }) => offset >= 0n))
+  const names = [...new Set([...held, ...entries].map(({ topic }) => topic))].sort()
+  return idsOf(names.length === 0 ? [] : await cluster.topics(names, options))
 }
 
 function snapshotGroup(

@@ -1,4 +1,4 @@
-import { parseNamePattern } from '../../base/index.ts'
+import { isTidemarkError, parseNamePattern } from '../../base/index.ts'
 import type { Cluster } from '../../kafka/index.ts'
 import type { GroupSelection } from '../plan/select-groups.ts'
 import type { GivenGroup, GivenPositions } from './given-positions.ts'
@@ -43,6 +43,13 @@ export async function positionsOfCluster(
   return {
     taken: now,
     groups,
-    failed: fetched.failed.map(({ item, error }) => ({ group: item, error: error.message })),
+    failed: fetched.failed.map(({ item, error }) => ({ group: item, error: withHint(error) })),
   }
+}
+
+/** What is wrong and, where it is known, what to do: which right is missing. */
+function withHint(error: Error): string {
+  return isTidemarkError(error) && error.hint !== undefined
+    ? `${error.message} (${error.hint.replace(/\.$/, '')})`
+    : error.message
 }

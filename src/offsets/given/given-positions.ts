@@ -16,6 +16,8 @@ export interface GivenGroup {
   readonly group: string
   /** Of a share group the positions are start offsets. */
   readonly type?: GroupType | undefined
+  /** The place says nothing of metadata: what the group keeps on the target stays. @default false */
+  readonly withoutMetadata?: boolean
   readonly positions: readonly GivenPosition[]
 }
 

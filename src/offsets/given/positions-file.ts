@@ -101,7 +101,8 @@ function csvPositions(
       if (offset >= 0n) positions.push({ topic, partition, offset, metadata: null })
     }
   }
-  return { taken: now, groups: groupList(groups), failed: [] }
+  const plain = groupList(groups).map((one) => ({ ...one, withoutMetadata: true }))
+  return { taken: now, groups: plain, failed: [] }
 }
 
 function groupOf(row: KafkaCsvRow, name: string, onlyGroup: string | undefined): string {

@@ -1,6 +1,8 @@
 import { isTranslationMark } from '../plan/mark.ts'
+import type { TopicIds } from '../plan/plan.ts'
 import type { WantedPosition } from '../plan/planner.ts'
 import { place } from '../plan/planner.ts'
+import { isRecreated } from '../plan/topic-ids.ts'
 import { eachSnapshot } from '../snapshot/snapshot-list.ts'
 import type { SnapshotCall, SnapshotFolder } from '../snapshot/snapshot-store.ts'
 import type { GivenGroup, GivenPosition } from './given-positions.ts'
@@ -22,21 +24,23 @@ export interface PastSettings {
 }
 
 /**
- * Reads what snapshots say of a cluster. Rejects when one of them cannot be read: what it knows could be the one thing that keeps a
+ * Reads what snapshots say of a cluster. What they say of a topic that was deleted and created again since, as `topicIds` tell, is of
+ * another topic, and does not count. Rejects when one of them cannot be read: what it knows could be the one thing that keeps a
  * position from being translated twice.
  */
 export async function pastSettings(
   folders: readonly SnapshotFolder[],
   clusterId: string,
-  options: SnapshotCall = {},
+  { topicIds, ...options }: SnapshotCall & { readonly topicIds?: TopicIds } = {},
 ): Promise<PastSettings> {
   const known = new Map<string, PastSetting[]>()
   for (const folder of folders) {
     for (const one of await eachSnapshot(folder, (snapshot) => snapshot, options)) {
       if ('error' in one) throw one.error
-      const { id, created, clusterId: of, groups } = one.found
+      const { id, created, clusterId: of, groups, topicIds: topicsThen } = one.found
       if (of !== clusterId) continue
-      for (const { group, positions, set = [] } of groups) {
+      for (const { group, positions, set: all = [] } of groups) {
+        const set = all.filter(({ topic }) => !isRecreated(topic, topicsThen, topicIds))
         const topics = new Set(set.map(({ topic }) => topic))
         const after = new Map(set.map((one) => [place(one.topic, one.partition), one.offset]))
         const before = new Map(

@@ -24,14 +24,14 @@ export function* mapSetToJson(set: MapSet, options: ListOptions = {}): Generator
   const topics = [...byTopic(set).values()]
   const [only] = topics
   if (topics.length === 1 && only !== undefined) {
-    yield* topicToJson(set, only, '', set.sourceCluster, moreMembers(options))
+    yield* topicToJson(set, only, '', set, moreMembers(options))
     yield '\n'
     return
   }
   yield `{\n${origin(set, '  ')}  "topics": [`
   for (const [i, maps] of topics.entries()) {
     yield i === 0 ? '\n    ' : ',\n    '
-    yield* topicToJson(undefined, maps, '    ', set.sourceCluster)
+    yield* topicToJson(undefined, maps, '    ', set)
   }
   yield `${topics.length === 0 ? ']' : '\n  ]'}${moreMembers(options)}\n}\n`
 }
@@ -68,7 +68,7 @@ function* topicToJson(
   set: MapSet | undefined,
   maps: readonly PartitionMap[],
   indent: string,
-  cluster: string,
+  { sourceCluster: cluster, targetTopicIds }: MapSetOrigin,
   more = '',
 ): Generator<string> {
   const [any] = maps
@@ -80,6 +80,8 @@ function* topicToJson(
     yield `${inner}"source_topic": ${JSON.stringify(any.sourceTopic)},\n`
     yield `${inner}"target_topic": ${JSON.stringify(any.targetTopic)},\n`
   }
+  const id = targetTopicIds?.get(any.targetTopic)
+  if (id !== undefined) yield `${inner}"target_topic_id": ${JSON.stringify(id)},\n`
   yield set ? origin(set, inner) : `${inner}"source_cluster": ${JSON.stringify(cluster)},\n`
   yield `${inner}"mappings": [`
   let first = true
@@ -152,6 +154,12 @@ export function mapSetFromJson(text: string, file: string): MapSet {
     topics.map((topic) => topic.at('source_cluster').textOr(undefined)).find((name) => name !== undefined) ??
     ''
   const created = head?.at('created').textOr(undefined)
+  const targetTopicIds = new Map(
+    topics.flatMap((topic) => {
+      const id = topic.at('target_topic_id').textOr(undefined)
+      return id === undefined ? [] : [[namesOf(topic).targetTopic, id] as const]
+    }),
+  )
   return new MapSet(
     {
       sourceCluster: cluster,
@@ -160,6 +168,7 @@ export function mapSetFromJson(text: string, file: string): MapSet {
       backupId: head?.at('backup_id').textOr(undefined),
       restoreId: head?.at('restore_id').textOr(undefined),
       created: created === undefined || Number.isNaN(Date.parse(created)) ? undefined : Date.parse(created),
+      ...(targetTopicIds.size > 0 && { targetTopicIds }),
     },
     topics.flatMap((topic) => topicFromJson(topic, cluster)),
   )
@@ -174,9 +183,7 @@ interface Listed {
 }
 
 function topicFromJson(topic: JsonValue, cluster: string): PartitionMap[] {
-  const both = topic.at('topic')
-  const sourceTopic = both.present ? both.text() : topic.at('source_topic').text()
-  const targetTopic = both.present ? both.text() : topic.at('target_topic').text()
+  const { sourceTopic, targetTopic } = namesOf(topic)
   const sourceCluster = topic.at('source_cluster').textOr(cluster)
   const ranges = new Map<string, Listed[]>()
   for (const entry of topic.at('mappings').list()) {
@@ -221,6 +228,14 @@ function topicFromJson(topic: JsonValue, cluster: string): PartitionMap[] {
       floor: facts?.at('floor').flagOr(false),
     })
   })
+}
+
+function namesOf(topic: JsonValue): { readonly sourceTopic: string; readonly targetTopic: string } {
+  const both = topic.at('topic')
+  return {
+    sourceTopic: both.present ? both.text() : topic.at('source_topic').text(),
+    targetTopic: both.present ? both.text() : topic.at('target_topic').text(),
+  }
 }
 
 function range(entry: JsonValue): Listed {

@@ -11,6 +11,8 @@ export interface MapSetOrigin {
   readonly restoreId?: string | undefined
   /** Ms since the epoch. */
   readonly created?: number | undefined
+  /** Ids of the target topics, where known: in one that was created again since, the map means nothing. */
+  readonly targetTopicIds?: ReadonlyMap<string, string> | undefined
 }
 
 /** The maps of all partitions of one restore, looked up from either side. */
@@ -21,6 +23,7 @@ export class MapSet implements MapSetOrigin {
   readonly backupId: string | undefined
   readonly restoreId: string | undefined
   readonly created: number | undefined
+  readonly targetTopicIds: ReadonlyMap<string, string> | undefined
   /** By source topic, source partition, target topic, target partition. */
   readonly maps: readonly PartitionMap[]
   readonly #bySource = new Map<string, Map<number, PartitionMap[]>>()
@@ -34,6 +37,7 @@ export class MapSet implements MapSetOrigin {
     this.backupId = origin.backupId
     this.restoreId = origin.restoreId
     this.created = origin.created
+    this.targetTopicIds = origin.targetTopicIds
     this.maps = [...maps].sort(bySource)
     for (const [i, map] of this.maps.entries()) {
       const before = this.maps[i - 1]

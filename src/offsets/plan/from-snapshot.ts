@@ -1,14 +1,20 @@
 import { invariant } from '../../base/index.ts'
+import type { GroupType } from '../../kafka/index.ts'
 import { checkSnapshotCluster } from '../snapshot/compare-snapshot.ts'
 import type { Snapshot, SnapshotGroup } from '../snapshot/snapshot.ts'
 import type { Plan } from './plan.ts'
 import { makePlan, type PlanInput, place, type WantedPosition } from './planner.ts'
+import { isRecreated } from './topic-ids.ts'
 
-export type SnapshotPlanOptions = Pick<PlanInput, 'clusterId' | 'created' | 'current' | 'logs' | 'outOfRange'>
+export type SnapshotPlanOptions = Pick<
+  PlanInput,
+  'clusterId' | 'created' | 'current' | 'logs' | 'topicIds' | 'outOfRange'
+>
 
 /**
  * A plan that puts groups back where they were when a snapshot was taken: offset and metadata of every position that it holds,
- * and no position where there was none. Pure. The snapshot must be whole. Throws SOURCE_MISMATCH on another cluster.
+ * and no position where there was none. What a topic held that was deleted and created again since is left alone: its records are
+ * others. Pure. The snapshot must be whole. Throws SOURCE_MISMATCH on another cluster.
  */
 export function planFromSnapshot(snapshot: Snapshot, options: SnapshotPlanOptions): Plan {
   invariant(snapshot.base === undefined, 'a plan is made from a whole snapshot')
@@ -18,8 +24,13 @@ export function planFromSnapshot(snapshot: Snapshot, options: SnapshotPlanOption
     ...group.positions.map((position): WantedPosition => {
       const { topic, partition, offset, metadata } = position
       // Positions of an untyped group are none of a share group, whatever has the name now.
-      const type = group.type ?? 'unknown'
-      return { ...plain, group: group.group, type, topic, partition, offset, metadata, kind: 'as-before' }
+      const type: GroupType = group.type ?? 'unknown'
+      const base = { ...plain, group: group.group, type, topic, partition, metadata }
+      if (isRecreated(topic, snapshot.topicIds, options.topicIds)) {
+        const reason = 'the topic was deleted and created again since: the saved offset means nothing there'
+        return { ...base, offset: undefined, kind: 'recreated', reason }
+      }
+      return { ...base, offset, kind: 'as-before' }
     }),
     ...withoutPosition(group, current.get(group.group)?.positions ?? []),
   ])

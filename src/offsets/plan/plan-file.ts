@@ -9,6 +9,7 @@ import {
   type PlanOrigin,
   planToValues,
 } from './plan.ts'
+import { readTopicIds } from './topic-ids.ts'
 
 const actions = ['SET', 'DELETE', 'KEEP', 'SKIP', 'REFUSE'] as const
 const kinds = [
@@ -29,6 +30,7 @@ const kinds = [
   'translated',
   'as-before',
   'no-partition',
+  'recreated',
   'unreadable',
   'other-type',
   'unwanted',
@@ -56,6 +58,8 @@ const strategies = [
   'shift',
 ] as const
 
+const damaged = 'A plan is what `offset-reset plan --output` wrote, whole and as it is: make it again.'
+
 /** A plan as the text of a file. */
 export function planToJson(plan: Plan): string {
   return `${JSON.stringify({ ...planToValues(plan), hash: plan.hash }, null, 2)}\n`
@@ -66,10 +70,9 @@ export function planToJson(plan: Plan): string {
  * is not what the hash was made of. Layout and order of members may have changed; values may not.
  */
 export function planFromJson(text: string, file: string): Plan {
-  const root = JsonValue.parse(text, file)
+  const root = JsonValue.parse(text, file, damaged)
   root.at('format').word(['tidemark-offset-plan'])
-  const version = root.at('version').count()
-  if (version !== 1) throw root.at('version').wrong('1, the version that this program reads')
+  root.at('version').version(1)
   const plan = {
     clusterId: root.at('cluster_id').text(),
     created: time(root.at('created')),
@@ -77,6 +80,7 @@ export function planFromJson(text: string, file: string): Plan {
     strategy: root.at('strategy').present ? root.at('strategy').word(strategies) : undefined,
     map: root.at('map').textOr(undefined),
     retentionMinutes: root.at('retention_minutes').present ? root.at('retention_minutes').count() : undefined,
+    topicIds: readTopicIds(root.at('topics')),
     entries: root.at('entries').list().map(readEntry),
     notices: root.at('notices').list().map(readNotice),
   }

@@ -23,6 +23,7 @@ export type PlanAction = 'SET' | 'DELETE' | 'KEEP' | 'SKIP' | 'REFUSE'
  * - `translated`: the position has been translated before, and is one of the target
  * - `as-before`: the group had this position when a snapshot was taken
  * - `no-partition`: the target has no such partition
+ * - `recreated`: the topic was deleted and created again since the snapshot
  * - `unreadable`: the group's positions on the target could not be read
  * - `other-type`: the target has a share group of this name, and the positions are of another kind of group, or the other
  *   way round
@@ -41,6 +42,7 @@ export type PlanKind =
   | 'translated'
   | 'as-before'
   | 'no-partition'
+  | 'recreated'
   | 'unreadable'
   | 'other-type'
   | 'unwanted'
@@ -52,6 +54,9 @@ export type PlanKind =
 export function isOfTarget(kind: PlanKind): boolean {
   return kind !== 'as-given' && kind !== 'as-before' && kind !== 'shifted'
 }
+
+/** Ids of topics by name, where they are known: a topic that was deleted and created again has another. */
+export type TopicIds = ReadonlyMap<string, string>
 
 /** A position on the source that a target follows from. */
 export interface SourcePosition {
@@ -170,6 +175,8 @@ export interface Plan {
   readonly map?: string | undefined
   /** How long the target keeps positions of a group without members, in minutes; undefined when it may not be read. */
   readonly retentionMinutes?: number | undefined
+  /** Ids of the topics in which positions are to be set; not of those on brokers that have none. */
+  readonly topicIds?: TopicIds | undefined
   /** By group in the order asked for, then topic, then partition. */
   readonly entries: readonly PlanEntry[]
   readonly notices: readonly PlanNotice[]
@@ -191,6 +198,7 @@ export function planToValues(plan: Omit<Plan, 'hash'>): Record<string, unknown> 
     map: plan.map,
     retention_minutes: plan.retentionMinutes,
     expires: expiryOf(plan) && new Date(expiryOf(plan) ?? 0).toISOString(),
+    topics: topicsToValues(plan.topicIds),
     entries: plan.entries.map((entry) => ({
       group: entry.group,
       ...shareMark(entry.type === 'share'),
@@ -239,6 +247,12 @@ function originToValues(origin: PlanOrigin): Record<string, unknown> {
     case 'groups':
       return { type: 'groups', from: origin.from ?? null, captured }
   }
+}
+
+/** Undefined where no id is known: then nothing is written. */
+export function topicsToValues(ids: TopicIds | undefined): readonly unknown[] | undefined {
+  if (ids === undefined || ids.size === 0) return undefined
+  return [...ids].map(([topic, id]) => ({ topic, topic_id: id }))
 }
 
 /** When the target would forget the positions if the plan were applied as it is made; ms since the epoch. */

@@ -12,6 +12,7 @@ import {
   type PlanOrigin,
   type SourcePosition,
   type StrategyName,
+  type TopicIds,
 } from './plan.ts'
 
 /** The log of each partition of the target's topics. */
@@ -37,6 +38,8 @@ export interface WantedPosition {
   /** The group shall have no position here: one that it has is deleted. Then there is no offset. @default false */
   readonly remove?: boolean
   readonly metadata: string | null
+  /** Nothing is known of the metadata that belongs to it: what the group keeps at the target stays. @default false */
+  readonly keepsMetadata?: boolean
   readonly kind: PlanKind
   readonly reason: string
   readonly reread: number
@@ -60,6 +63,8 @@ export interface PlanInput {
   /** The groups' positions on the target now, as the cluster answered. */
   readonly current: Outcome<string, GroupPositions>
   readonly logs: LogTable
+  /** Ids of the target's topics, for a plan that may be applied later. */
+  readonly topicIds?: TopicIds | undefined
   /** @default 'fail' */
   readonly outOfRange?: RangePolicy
 }
@@ -72,11 +77,14 @@ export function makePlan(input: PlanInput): Plan {
   const current = new Map(input.current.done.map((group) => [group.group, positionsOf(group)]))
   const unreadable = new Map(input.current.failed.map(({ item, error }) => [item, error.message]))
   const shared = new Set(input.current.done.filter(({ type }) => type === 'share').map(({ group }) => group))
+  const keeping = new Set(input.current.done.filter(keepsSomething).map(({ group }) => group))
   const entries = input.wanted.map((wanted): PlanEntry => {
     const { group, topic, partition } = wanted
     const failure = unreadable.get(group)
     const now = current.get(group)?.get(place(topic, partition))
     const isShare = (wanted.type ?? (shared.has(group) ? 'share' : undefined)) === 'share'
+    const stillThere = wanted.keepsMetadata === true && keeping.has(group)
+    const metadata = stillThere ? (now?.metadata ?? null) : wanted.metadata
     const base = {
       group,
       ...shareMark(isShare),
@@ -85,7 +93,7 @@ export function makePlan(input: PlanInput): Plan {
       current: now && { offset: now.offset, metadata: now.metadata },
       target: wanted.offset,
       // Share groups keep none.
-      metadata: isShare ? null : wanted.metadata,
+      metadata: isShare ? null : metadata,
       kind: wanted.kind,
       reason: wanted.reason,
       reread: wanted.reread,
@@ -120,10 +128,10 @@ export function makePlan(input: PlanInput): Plan {
       const problem = rangeSentence(partition, outOfRange, log)
       if (input.outOfRange !== 'clamp') {
         const action = input.outOfRange === 'skip' ? 'SKIP' : 'REFUSE'
-        return { ...base, action, reason: sentence(wanted.reason, problem) }
+        return { ...base, action, reason: sentence(problem, wanted.reason) }
       }
       const moved = `${problem}; moved to the ${outOfRange.bound === 'log-end' ? 'end' : 'start'} of the log`
-      return settle({ ...base, target, reason: sentence(wanted.reason, moved) }, now, target, wanted.always)
+      return settle({ ...base, target, reason: sentence(moved, wanted.reason) }, now, target, wanted.always)
     }
     return settle(base, now, target, wanted.always)
   })
@@ -134,10 +142,21 @@ export function makePlan(input: PlanInput): Plan {
     strategy: input.strategy,
     map: input.map,
     retentionMinutes: input.retentionMinutes,
+    topicIds: idsToSet(input.topicIds, entries),
     entries: inOrder(entries),
     notices: input.notices,
   }
   return { ...plan, hash: hashPlan(plan) }
+}
+
+/** Ids of the topics in which positions are to be set, by name. */
+function idsToSet(ids: TopicIds | undefined, entries: readonly PlanEntry[]): TopicIds | undefined {
+  const topics = new Set(entries.filter(({ action }) => action === 'SET').map(({ topic }) => topic))
+  const known = [...topics].sort().flatMap((topic) => {
+    const id = ids?.get(topic)
+    return id === undefined ? [] : [[topic, id] as const]
+  })
+  return known.length === 0 ? undefined : new Map(known)
 }
 
 /** Why positions of one kind of group cannot become those of the other. */
@@ -156,7 +175,7 @@ export function outOfRangeError(entry: PlanEntry): TidemarkError {
       partition: entry.partition,
       ...(entry.target !== undefined && { offset: entry.target }),
     },
-    hint: 'The log has changed since the restore: make the plan with the range policy clamp or skip, or restore again.',
+    hint: 'Choose another position, or --out-of-range clamp (to the near end of the log) or skip; a log that changed since a restore can be restored again.',
   })
 }
 
@@ -199,6 +218,11 @@ export function sameMetadata(
 ): boolean {
   if ((now ?? '') === (metadata ?? '')) return true
   return kind !== 'as-before' && isTranslationMark(metadata) && ((now ?? '') === '' || isTranslationMark(now))
+}
+
+/** Whether an application keeps something in the metadata of its commits; a mark is a note of ours. */
+function keepsSomething({ positions }: GroupPositions): boolean {
+  return positions.some(({ metadata }) => (metadata ?? '') !== '' && !isTranslationMark(metadata))
 }
 
 /** Groups in the order in which they first came, each by topic and partition. */

@@ -47,7 +47,7 @@ export function selectGroups<Group extends GivenGroup>(
     }
     for (const { group, error } of failed) notices.push(captureFailed(group, error))
     for (const group of found) choose(group)
-    if (found.length === 0) {
+    if (found.length + failed.length === 0) {
       notices.push({
         code: 'no-match',
         message: `No consumer group with positions matches ${JSON.stringify(name)}`,
@@ -120,6 +120,9 @@ function notFound(
         : `Consumer group '${name}' not found`
   return new TidemarkError('GROUP_NOT_FOUND', message, {
     details: { group: name },
-    hint: `${capture.groups.length} groups were looked at, as of ${new Date(capture.taken).toISOString()}; check the name, or leave the group out.`,
+    hint:
+      capture.groups.length === 0
+        ? 'Check the name and the address; `kafka-backup groups list` lists the groups of a cluster.'
+        : `${capture.groups.length === 1 ? '1 group was' : `${capture.groups.length} groups were`} looked at, as of ${new Date(capture.taken).toISOString()}; check the name, or leave the group out.`,
   })
 }

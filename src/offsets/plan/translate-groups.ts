@@ -42,8 +42,9 @@ export function translateGroups(
   const notices: PlanNotice[] = []
   const { always = false } = options
   const wanted = groups.flatMap((group) => {
-    const { type } = group
-    return new GroupTranslation(group, maps, options, notices).all().map((one) => ({ ...one, type, always }))
+    const { type, withoutMetadata: keepsMetadata = false } = group
+    const all = new GroupTranslation(group, maps, options, notices).all()
+    return all.map((one) => ({ ...one, type, always, keepsMetadata }))
   })
   return { wanted, notices }
 }

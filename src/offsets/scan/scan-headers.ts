@@ -78,6 +78,11 @@ class Scan {
       sourceCluster,
       targetClusterId: this.#cluster.clusterId,
       created: now ?? systemClock.now(),
+      targetTopicIds: new Map(
+        plans.flatMap(({ task: { topic, topicId } }) =>
+          topicId !== undefined && found.has(topic) ? [[topic, topicId] as const] : [],
+        ),
+      ),
     }
     return { maps: new MapSet(origin, maps), topics, notices }
   }

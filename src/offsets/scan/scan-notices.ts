@@ -18,27 +18,27 @@ export function topicNotices(
   note(
     'repeated',
     counts.repeated,
-    `${records(counts.repeated)} of ${topic} were copied again, or lie out of order: the first copy counts`,
+    `${records(counts.repeated)} of ${topic} copied again, or out of order: the first copy counts`,
   )
   note(
     'without-headers',
     counts.withoutHeaders,
-    `${records(counts.withoutHeaders)} of ${topic} carry no headers and are not in the map${rounded}`,
+    `${records(counts.withoutHeaders)} of ${topic} without headers: not in the map${rounded}`,
   )
   note(
     'other-cluster',
     counts.otherCluster,
-    `${records(counts.otherCluster)} of ${topic} were copied from ${quoted(otherClusters)} and are not in the map`,
+    `${records(counts.otherCluster)} of ${topic} copied from ${quoted(otherClusters)}: not in the map`,
   )
   note(
     'unreadable-headers',
     counts.unreadable,
-    `${records(counts.unreadable)} of ${topic} carry headers that cannot be understood, or contradict each other, and are not in the map${rounded}`,
+    `${records(counts.unreadable)} of ${topic} with headers that cannot be understood, or contradict each other: not in the map${rounded}`,
   )
   note(
     'unnamed-cluster',
     counts.unnamedCluster,
-    `${records(counts.unnamedCluster)} of ${topic} do not say from which cluster they came: they are taken to be of the one asked for`,
+    `${records(counts.unnamedCluster)} of ${topic} without the name of a cluster: taken to be of the one asked for`,
   )
   for (const { task, logEnd } of plans) {
     if (task.stop >= logEnd) continue

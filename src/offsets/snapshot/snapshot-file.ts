@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto'
 import type { Position, TopicPartition } from '../../kafka/index.ts'
 import { JsonValue, offsetToJson } from '../json-value.ts'
+import { topicsToValues } from '../plan/plan.ts'
 import { place } from '../plan/planner.ts'
+import { readTopicIds } from '../plan/topic-ids.ts'
 import { readShareMark, shareMark } from '../share-mark.ts'
 import type { Snapshot, SnapshotGroup } from './snapshot.ts'
 
 const format = 'tidemark-offset-snapshot'
+
+const damaged =
+  'The file is not as offset-rollback wrote it: use another snapshot, or another copy of this one.'
 
 /** A snapshot as the text of a file. */
 export function snapshotToJson(snapshot: Snapshot): string {
@@ -18,17 +23,18 @@ export function snapshotToJson(snapshot: Snapshot): string {
  * files that hold no hash are taken as they are.
  */
 export function snapshotFromJson(text: string, name: string): Snapshot {
-  const root = JsonValue.parse(text, name)
+  const root = JsonValue.parse(text, name, damaged)
   root.at('format').word([format])
-  const version = root.at('version').count()
-  if (version !== 1) throw root.at('version').wrong('1, the version that this program reads')
+  root.at('version').version(1)
   const since = root.at('since')
+  const topicIds = readTopicIds(root.at('topics'))
   const snapshot: Snapshot = {
     id: root.at('id').text(),
     created: time(root.at('created')),
     description: root.at('description').textOr(''),
     clusterId: root.at('cluster_id').text(),
     planHash: root.at('plan_hash').textOr(undefined),
+    ...(topicIds && { topicIds }),
     groups: readGroups(root.at('groups')),
     base: since.present
       ? { id: since.at('id').text(), created: time(since.at('created')), hash: since.at('hash').text() }
@@ -67,6 +73,8 @@ function snapshotToValues(snapshot: Snapshot): Readonly<Record<string, unknown>>
     description: snapshot.description,
     cluster_id: snapshot.clusterId,
     plan_hash: snapshot.planHash ?? null,
+    // Not written where none is known: the hash of a snapshot without them stays what it was.
+    topics: topicsToValues(snapshot.topicIds),
     ...(base && { since: { id: base.id, created: new Date(base.created).toISOString(), hash: base.hash } }),
     groups: snapshot.groups.map(({ group, type, positions, absent, set }) => ({
       group,

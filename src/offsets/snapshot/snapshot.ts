@@ -5,6 +5,7 @@ import {
   type RemovedPosition,
   type SavedPosition,
 } from '../file/offsets-file.ts'
+import type { TopicIds } from '../plan/plan.ts'
 import type { ShareMark } from '../share-mark.ts'
 
 /** What a snapshot holds of one group. */
@@ -47,6 +48,8 @@ export interface Snapshot {
   readonly clusterId: string
   /** Hash of the plan that was about to be applied; undefined when a user asked for the snapshot. */
   readonly planHash: string | undefined
+  /** Ids of the topics in which there are positions; undefined in files of programs that wrote none. */
+  readonly topicIds?: TopicIds | undefined
   readonly groups: readonly SnapshotGroup[]
   /** Undefined for a snapshot that is complete by itself. */
   readonly base: SnapshotBase | undefined

@@ -1,5 +1,13 @@
 import { nameFilter, parseNamePattern, TidemarkError } from '../../base/index.ts'
-import type { Cluster, GroupListing, GroupPositions, Position, TopicPartition } from '../../kafka/index.ts'
+import type {
+  Cluster,
+  GroupListing,
+  GroupPositions,
+  Position,
+  TopicInfo,
+  TopicPartition,
+} from '../../kafka/index.ts'
+import { idsOf } from '../apply/read-target.ts'
 import { captureOffsets } from '../file/capture-offsets.ts'
 import { place } from '../plan/planner.ts'
 import { shareMark } from '../share-mark.ts'
@@ -57,7 +65,8 @@ export async function takeSnapshot(cluster: Cluster, options: TakeOptions): Prom
       hint: 'Check the names of --groups and the address of the cluster.',
     })
   }
-  const partitions = await partitionsOf(cluster, [...held.values()].flat(), cancel)
+  const infos = await topicsOf(cluster, [...held.values()].flat(), cancel)
+  const partitions = partitionsOf(infos)
   const groups = [...held.keys(), ...empty].sort().map((group) => {
     const positions = held.get(group) ?? []
     return { group, ...shareMark(shared.has(group)), positions, absent: absentFrom(positions, partitions) }
@@ -68,6 +77,7 @@ export async function takeSnapshot(cluster: Cluster, options: TakeOptions): Prom
       description,
       clusterId: cluster.clusterId,
       planHash: undefined,
+      topicIds: idsOf(infos),
       groups,
       base: undefined,
       removed: [],
@@ -95,14 +105,18 @@ async function fetchUnlisted(
   return done
 }
 
-/** Partitions of the topics in which there are positions, by topic. */
-async function partitionsOf(
+/** The topics in which there are positions. */
+async function topicsOf(
   cluster: Pick<Cluster, 'topics'>,
   positions: readonly Position[],
   cancel: { readonly signal?: AbortSignal },
-): Promise<ReadonlyMap<string, readonly TopicPartition[]>> {
-  const names = [...new Set(positions.map(({ topic }) => topic))]
-  const topics = names.length === 0 ? [] : await cluster.topics(names, cancel)
+): Promise<readonly TopicInfo[]> {
+  const names = [...new Set(positions.map(({ topic }) => topic))].sort()
+  return names.length === 0 ? [] : await cluster.topics(names, cancel)
+}
+
+/** Their partitions, by topic. */
+function partitionsOf(topics: readonly TopicInfo[]): ReadonlyMap<string, readonly TopicPartition[]> {
   return new Map(
     topics.map(({ name: topic, partitions }) => [
       topic,

@@ -12,7 +12,7 @@ export function wantedAsGiven(
   targetTopic: (topic: string) => string,
   { sameCluster = false }: { readonly sameCluster?: boolean } = {},
 ): readonly WantedPosition[] {
-  return groups.flatMap(({ group, type, positions }) => {
+  return groups.flatMap(({ group, type, positions, withoutMetadata: keepsMetadata = false }) => {
     const from = new Map<string, string>()
     return positions
       .filter(({ offset }) => offset >= 0n)
@@ -30,6 +30,7 @@ export function wantedAsGiven(
           offset,
           // A mark of ours speaks of the cluster that it stands on.
           metadata: isTranslationMark(metadata) && !sameCluster ? null : metadata,
+          keepsMetadata,
           kind: 'as-given',
           reason: '',
           reread: 0,

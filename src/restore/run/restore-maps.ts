@@ -49,6 +49,9 @@ export async function loadRestoreMaps(
         backupId: header.backupId,
         restoreId: header.restoreId,
         created: header.created,
+        targetTopicIds: new Map(
+          header.topics.flatMap(({ target, id }) => (id === undefined ? [] : [[target, id] as const])),
+        ),
       },
       maps,
     ),
