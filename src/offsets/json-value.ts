@@ -27,9 +27,13 @@ export class JsonValue {
     try {
       return new JsonValue(JSON.parse(text), file)
     } catch (cause) {
-      throw new TidemarkError('FILE_NOT_READABLE', `${file} is not JSON: ${(cause as Error).message}`, {
-        cause,
-      })
+      throw new TidemarkError(
+        'FILE_NOT_READABLE',
+        `${file} is not JSON: ${oneLine((cause as Error).message)}`,
+        {
+          cause,
+        },
+      )
     }
   }
 
@@ -131,6 +135,11 @@ export class JsonValue {
       `${this.#file}: ${this.path || 'the file'} should be ${expected}, but is ${came}`,
     )
   }
+}
+
+/** The parser repeats what it has read, with its line breaks. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ')
 }
 
 function shorten(text: string): string {

@@ -4,6 +4,7 @@ import { nameFilter, TidemarkError } from '../../base/index.ts'
 import type { Snapshot, TakenSnapshot } from '../../offsets/index.ts'
 import { addClusterFlags, type ClusterFlags } from '../flags/cluster-flags.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
+import { splitPatterns } from '../flags/name-list.ts'
 import { collect } from '../flags/restore-flags.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
 import { addSnapshotPlaceFlags, type SnapshotPlaceFlags } from '../flags/snapshot-flags.ts'
@@ -134,8 +135,7 @@ async function take(flags: Flags, session: Session): Promise<TakenSnapshot> {
 }
 
 async function patternsOf({ groups }: Flags): Promise<readonly string[]> {
-  const { splitList } = await import('../../config/index.ts')
-  return groups === undefined ? [] : splitList(groups)
+  return groups === undefined ? [] : splitPatterns([groups], '--groups')
 }
 
 /** What a file holds that is about to be replaced, if it is a snapshot. Pipes and terminals are not read. */
