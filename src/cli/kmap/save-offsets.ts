@@ -30,6 +30,12 @@ export async function saveOffsets(
     await refuseEmpty(captured, choice, target, session)
   }
   warn(captured, session)
+  if (base !== undefined && base.cluster !== captured.file.cluster) {
+    session.log(
+      'warn',
+      `What -since names was saved at ${base.cluster || 'an unknown cluster'}, this is ${captured.file.cluster}`,
+    )
+  }
   const missing = sayMissing(captured, choice, session)
   // What could not be read is not gone.
   const unread = new Set([...captured.failed.map(({ item }) => item), ...captured.share])
