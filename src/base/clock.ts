@@ -10,12 +10,18 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
+/** Ms, some 24 days: a timer that is set for longer fires at once. */
+const longestTimer = 2 ** 31 - 1
+
 export const systemClock: Clock = Object.freeze({
   now: () => Date.now(),
   monotonic: () => performance.now(),
   sleep: async (ms: number, signal?: AbortSignal) => {
     try {
-      await delay(ms, undefined, signal ? { signal } : {})
+      const options = signal ? { signal } : {}
+      let left = ms
+      for (; left > longestTimer; left -= longestTimer) await delay(longestTimer, undefined, options)
+      await delay(left, undefined, options)
     } catch (error) {
       signal?.throwIfAborted()
       throw error

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { TidemarkError } from '../base/index.ts'
 import type { MapSet } from '../offsets/index.ts'
@@ -14,13 +15,16 @@ export async function readMappingFile(file: string): Promise<MapSet> {
   return mapSetFromJson(await readTextFile(file), file)
 }
 
-/** The text of a file that the user named. Rejects with FILE_NOT_READABLE. */
+/** The text of a file that the user named: UTF-8, or what a byte order mark at its beginning says. Rejects with FILE_NOT_READABLE. */
 export async function readTextFile(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8')
+    const bytes = await readFile(file)
+    const utf16 = bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : undefined
+    const encoding = bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : (utf16 ?? 'utf-8')
+    return new TextDecoder(encoding).decode(bytes)
   } catch (cause) {
     throw new TidemarkError('FILE_NOT_READABLE', `The file ${file} cannot be read: ${reasonOf(cause)}`, {
-      cause,
+      ...(reasons[(cause as NodeJS.ErrnoException).code ?? ''] === undefined && { cause }),
     })
   }
 }
@@ -34,7 +38,7 @@ export async function writeTextFile(name: string, pieces: Iterable<string>, mode
   const kind = await stat(file).catch(() => undefined)
   const special = kind !== undefined && !kind.isFile() && !kind.isDirectory()
   if (special || /^\/(dev|proc)\//.test(name)) return await writeStream(name, pieces)
-  const beside = `${file}.${process.pid}.tmp`
+  const beside = nameBeside(file)
   try {
     const handle = await open(beside, 'wx', mode)
     try {
@@ -47,7 +51,7 @@ export async function writeTextFile(name: string, pieces: Iterable<string>, mode
   } catch (cause) {
     await rm(beside, { force: true })
     if (cause instanceof TidemarkError) throw cause
-    throw notWritable(name, cause)
+    throw notWritten(name, cause)
   }
 }
 
@@ -57,21 +61,20 @@ export async function checkWritable(name: string | undefined): Promise<void> {
   const file = await realpath(name).catch(() => name)
   const kind = await stat(file).catch(() => undefined)
   if ((kind !== undefined && !kind.isFile() && !kind.isDirectory()) || /^\/(dev|proc)\//.test(name)) return
-  const beside = `${file}.${process.pid}.tmp`
+  const beside = nameBeside(file)
   try {
     if (kind?.isDirectory()) throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' })
     await (await open(beside, 'wx')).close()
   } catch (cause) {
-    throw notWritable(name, cause)
+    throw notWritten(name, cause)
   } finally {
     await rm(beside, { force: true })
   }
 }
 
-function notWritable(name: string, cause: unknown): TidemarkError {
-  return new TidemarkError('FILE_NOT_READABLE', `The file ${name} cannot be written: ${reasonOf(cause)}`, {
-    cause,
-  })
+/** Not by the process's number: in a container that is the same each time. */
+function nameBeside(file: string): string {
+  return `${file}.${randomBytes(6).toString('hex')}.tmp`
 }
 
 async function writeStream(name: string, pieces: Iterable<string>): Promise<void> {
@@ -83,8 +86,15 @@ async function writeStream(name: string, pieces: Iterable<string>): Promise<void
       await handle.close()
     }
   } catch (cause) {
-    throw notWritable(name, cause)
+    throw notWritten(name, cause)
   }
+}
+
+function notWritten(name: string, cause: unknown): TidemarkError {
+  return new TidemarkError('FILE_NOT_READABLE', `The file ${name} cannot be written: ${reasonOf(cause)}`, {
+    // Its text names a file beside it that nobody asked for.
+    ...(reasons[(cause as NodeJS.ErrnoException).code ?? ''] === undefined && { cause }),
+  })
 }
 
 const reasons: Readonly<Record<string, string>> = {
@@ -92,12 +102,13 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of its path is no folder',
   EACCES: 'permission denied',
-  EPERM: 'permission denied',
+  EPERM: 'the operation is not permitted',
   EROFS: 'the file system is read-only',
-  ENOSPC: 'no space is left',
+  ENOSPC: 'no space is left on the disk',
+  EDQUOT: 'the disk quota is used up',
 }
 
 function reasonOf(cause: unknown): string {
   const code = (cause as NodeJS.ErrnoException).code
-  return (code && reasons[code]) ?? code ?? String(cause)
+  return code === undefined ? String(cause) : (reasons[code] ?? code)
 }

@@ -64,7 +64,7 @@ function tlsOptions(security: Security, context: ClusterContext): TlsOptions {
   )
   const cert = pem(security.ssl_certificate_location, 'ssl_certificate_location', context)
   const key = pem(security.ssl_key_location, 'ssl_key_location', context)
-  if (cert !== undefined && key === undefined && !cert.includes('PRIVATE KEY')) {
+  if (cert !== undefined && security.ssl_key_location === undefined && !cert.includes('PRIVATE KEY')) {
     context.problems.add(
       securityPath(context, 'ssl_key_location'),
       'is missing: a client certificate needs its key',

@@ -13,7 +13,7 @@ import { type ExpandSources, processSources } from './expand.ts'
 import { type ConfigNote, ignoredKeys } from './ignored-keys.ts'
 import { type OffsetResetJob, offsetResetJob } from './offset-reset-job.ts'
 import { applyOverrides, type Override, overriding } from './overrides.ts'
-import { type ConfigProblem, Problems, problemsError } from './problems.ts'
+import { type ConfigProblem, commandLine, Problems, problemsError } from './problems.ts'
 import { restoreJob } from './restore-job.ts'
 import { restoreSchema } from './restore-schema.ts'
 import { rootSchema } from './root-schema.ts'
@@ -75,7 +75,7 @@ export function loadConfig(options: LoadOptions): Config {
       details: { problems },
     })
   }
-  const error = problemsError(problems, options.file ?? 'command line')
+  const error = problemsError(problems, options.file ?? commandLine)
   if (error !== undefined) throw error
   return config
 }

@@ -13,9 +13,9 @@ export function applyOverrides(document: unknown, overrides: readonly Override[]
   return overrides.reduce((value, { path, value: wanted }) => withValue(value, path, wanted), document)
 }
 
-/** The flag that set the value at the path or something around it. */
+/** The flag that set the value at the path or something around it: the last one, which counts. */
 export function overriding(overrides: readonly Override[], path: Path): string | undefined {
-  return overrides.find((override) => override.path.every((part, index) => path[index] === part))?.flag
+  return overrides.findLast((override) => override.path.every((part, index) => path[index] === part))?.flag
 }
 
 function withValue(value: unknown, [key, ...rest]: readonly string[], wanted: unknown): unknown {

@@ -97,6 +97,9 @@ export function problemText(problem: ConfigProblem, file: string): string {
   return `${place}: ${sentence}${hint}`
 }
 
+/** Stands for the name of the file where there is none. */
+export const commandLine = 'command line'
+
 /** One error for all problems: exit 2, a line each, and every one in `details.problems`. Undefined when there are none. */
 export function problemsError(problems: readonly ConfigProblem[], file: string): TidemarkError | undefined {
   const lines = problems.map((problem) => problemText(problem, file))
@@ -106,6 +109,9 @@ export function problemsError(problems: readonly ConfigProblem[], file: string):
   const message = lines.length === 1 ? first : `${file} has ${lines.length} problems\n  ${lines.join('\n  ')}`
   return new TidemarkError(others.length === 0 ? code : 'CONFIG_INVALID', message, {
     details: { file, problems },
-    hint: 'docs/config.md lists every key; `kafka-backup config validate -c FILE` checks a file without running it.',
+    hint:
+      file === commandLine
+        ? 'docs/security.md says how a cluster is named, and --help (of kmap -help) lists the flags.'
+        : 'docs/config.md lists every key; `kafka-backup config validate -c FILE` checks a file without running it.',
   })
 }

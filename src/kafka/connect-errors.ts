@@ -98,21 +98,44 @@ export function tlsFailure(address: string, error: NodeJS.ErrnoException): Tidem
       { ...options, hint: 'Use a host name that the certificate holds, or set the TLS server name.' },
     )
   }
+  if (/CERT_(HAS_EXPIRED|NOT_YET_VALID)/.test(code)) {
+    return new TidemarkError(
+      'AUTHENTICATION_FAILED',
+      `The certificate of broker ${address} is not valid at this time: ${error.message}`,
+      { ...options, hint: "The broker needs a new one; or this machine's clock is wrong." },
+    )
+  }
   if (/CERT|SIGNATURE|ISSUER|CRL/.test(code)) {
     return new TidemarkError(
       'AUTHENTICATION_FAILED',
-      `The certificate of broker ${address} is not trusted: ${error.message}`,
-      { ...options, hint: 'Give the certificate authority of the broker as the TLS `ca`.' },
+      // What follows is advice on how to start Node.js.
+      `The certificate of broker ${address} is not trusted: ${error.message.replace(/;.*/s, '')}`,
+      {
+        details: { broker: address },
+        hint: 'Name the authority that issued it: ssl_ca_location, ssl.truststore.location, --ssl-ca-location or -tls-ca-cert.',
+      },
     )
   }
   if (/^ERR_(SSL|OSSL|TLS)|^EPROTO/.test(code)) {
     return new TidemarkError(
       'AUTHENTICATION_FAILED',
-      `The TLS connection to broker ${address} cannot be made: ${error.message}`,
+      `The TLS connection to broker ${address} cannot be made: ${inWords(error.message)}`,
       { ...options, hint: 'Check the TLS settings: certificate, key, passphrase and certificate authority.' },
     )
   }
   return undefined
+}
+
+/** What OpenSSL says of certificate and key before it has sent anything. */
+const ownFiles: readonly (readonly [said: RegExp, meant: string])[] = [
+  [/bad decrypt|bad password|maybe wrong password/i, 'the passphrase of the key is wrong or missing'],
+  [/key values mismatch/i, 'the key does not belong to the certificate'],
+  [/DECODER routines::unsupported/i, 'the key is none, or of a kind that cannot be read'],
+  [/PEM routines|no start line|asn1/i, 'certificate, key or authority is damaged'],
+]
+
+function inWords(message: string): string {
+  return ownFiles.find(([said]) => said.test(message))?.[1] ?? message
 }
 
 /** What is said when bytes come that are no Kafka response at all. */

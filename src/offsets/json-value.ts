@@ -29,7 +29,7 @@ export class JsonValue {
     try {
       return new JsonValue(JSON.parse(text), file, '', hint)
     } catch (cause) {
-      throw new TidemarkError('FILE_NOT_READABLE', `${file} is not JSON: ${(cause as Error).message}`, {
+      throw new TidemarkError('FILE_NOT_READABLE', `${file} is not JSON: ${oneLine((cause as Error).message)}`, {
         cause,
         ...(hint !== undefined && { hint }),
       })
@@ -146,6 +146,11 @@ export class JsonValue {
       this.#hint === undefined ? {} : { hint: this.#hint },
     )
   }
+}
+
+/** The parser repeats what it has read, with its line breaks. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ')
 }
 
 function shorten(text: string): string {

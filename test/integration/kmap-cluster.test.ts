@@ -359,22 +359,4 @@ describe('kmap on a real cluster', { timeout: 300_000 }, () => {
       await consumer.close(true)
     }
   })
-
-  test('flags that would have no effect together are refused', async () => {
-    const cases = [
-      [['-dry-run'], /-dry-run goes with -restore-offsets/],
-      [['-restore-offsets', 'a', '-save-offsets', 'b'], /-restore-offsets and -save-offsets are two jobs/],
-      [['-topic-sizes', '-save-offsets', 'b'], /-topic-sizes and -save-offsets are two jobs/],
-      [['-since', 'a'], /-since goes with -save-offsets/],
-      [['-timestamps'], /-timestamps goes with -save-offsets/],
-      [['-topic-list', 'a'], /-topic-list goes with -topic-sizes/],
-      [['-offsets-from', 'a'], /-offsets-from goes with -restore-offsets-script/],
-      [['-restore-offsets', 'a', '-by-timestamp', '-to-datetime', '1'], /exclude each other/],
-    ] as const
-    for (const [args, message] of cases) {
-      const { status, stderr } = await kmap(...args)
-      assert.equal(status, 2, stderr)
-      assert.match(stderr, message)
-    }
-  })
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
@@ -42,6 +42,19 @@ describe('kmap and client.properties on a secured broker', { timeout: 300_000 },
     await writeFile(file('cert.pem'), client.cert)
     await writeFile(file('key.pem'), client.key)
     await writeFile(file('both.pem'), client.key + client.cert)
+    await run('openssl', [
+      ...[
+        'pkcs8',
+        '-topk8',
+        '-in',
+        file('key.pem'),
+        '-out',
+        file('locked.pem'),
+        '-passout',
+        'pass:key-secret',
+      ],
+    ])
+    await appendFile(file('locked.pem'), client.cert)
     const keytool = (...args: readonly string[]) => run('keytool', args)
     await run('openssl', [
       ...['pkcs12', '-export', '-in', file('cert.pem'), '-inkey', file('key.pem'), '-name', 'me'],
@@ -163,6 +176,16 @@ describe('kmap and client.properties on a secured broker', { timeout: 300_000 },
       ],
     ],
     [
+      'PEM files and a key with a passphrase',
+      async () => [
+        'ssl.truststore.type=PEM',
+        `ssl.truststore.location=${file('ca.pem')}`,
+        'ssl.keystore.type=PEM',
+        `ssl.keystore.location=${file('locked.pem')}`,
+        'ssl.key.password=key-secret',
+      ],
+    ],
+    [
       'PEM inline',
       async () => {
         const inline = async (name: string) =>
@@ -227,6 +250,16 @@ describe('kmap and client.properties on a secured broker', { timeout: 300_000 },
     for (const { stdout, stderr } of [login, trust]) assert.doesNotMatch(stdout + stderr, /wrong-secret/)
   })
 
+  test('a client certificate that has expired is refused by the broker, in words', async () => {
+    const expired = broker.authority.issue('admin', [], -3_600_000)
+    await writeFile(file('old.pem'), expired.cert)
+    await writeFile(file('old.key'), expired.key)
+    const flags = ['-tls-cert', 'old.pem', '-tls-key', 'old.key', '-tls-ca', 'ca.pem']
+    const { status, stderr } = await kmap('-brokers', broker.address('MTLS'), ...flags, ...saving)
+    assert.equal(status, 2, stderr)
+    assert.match(stderr, /refused the TLS handshake.*\[AUTHENTICATION_FAILED\]/)
+  })
+
   test('a host name that is not in the certificate is refused, unless the check is turned off', async () => {
     const lines = [
       'security.protocol=SASL_SSL',
@@ -274,6 +307,20 @@ describe('kmap and client.properties on a secured broker', { timeout: 300_000 },
     )
     assert.equal(applied.status, 0, applied.stderr)
     assert.deepEqual(JSON.parse(applied.stdout).counts.kept, 1)
+  })
+
+  test('positions that may not be read are not taken for gone: a differential file leaves them as they are', async () => {
+    await succeeds('-brokers', broker.address('PLAINTEXT'))
+    const login = ['-sasl-username', 'alice', '-sasl-password', users.alice]
+    const since = ['-save-offsets', 'since.json', '-since', 'out.json', '-output=', '-html=']
+    const blind = await kmap('-brokers', broker.address('SASLP'), ...login, ...since)
+    assert.equal(blind.status, 3, blind.stdout + blind.stderr)
+    assert.match(blind.stderr, /The positions of group billing could not be read: .*Describe/)
+    const saved = JSON.parse(await readFile(file('since.json'), 'utf8'))
+    assert.deepEqual([saved.consumer_groups, saved.removed], [[], []])
+    const named = await kmap('-brokers', broker.address('SASLP'), ...login, ...saving, '-groups', 'billing')
+    assert.equal(named.status, 2, named.stdout + named.stderr)
+    assert.match(named.stderr, /AUTHORIZATION_FAILED/)
   })
 
   test('the documented rights are enough to save, report and restore; without them, what is missing is named', async () => {

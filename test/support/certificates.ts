@@ -9,8 +9,8 @@ export interface Certificate {
 
 /** A certificate authority for one test. */
 export interface Authority extends Certificate {
-  /** Issues a certificate for servers and clients. `names` are host names and IPv4 addresses. */
-  issue(commonName: string, names?: readonly string[]): Certificate
+  /** Issues a certificate for servers and clients. `names` are host names and IPv4 addresses; it ends so many ms from now (a day). */
+  issue(commonName: string, names?: readonly string[], ends?: number): Certificate
 }
 
 const oid = {
@@ -25,6 +25,8 @@ const oid = {
 }
 const signatureAlgorithm = der(0x30, hex(oid.ecdsaWithSha256))
 
+const day = 86_400_000
+
 /** Makes an authority with a key of its own (EC P-256), without any tool: X.509 v3 in DER (RFC 5280), valid for a day. */
 export function makeAuthority(commonName: string): Authority {
   const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -37,7 +39,7 @@ export function makeAuthority(commonName: string): Authority {
   return {
     cert: own,
     key: pem(keys.privateKey),
-    issue(subject, names = []) {
+    issue(subject, names = [], ends = day) {
       const leaf = generateKeyPairSync('ec', { namedCurve: 'P-256' })
       const purposes = der(0x30, hex(oid.serverAuth), hex(oid.clientAuth))
       const extensions = [
@@ -45,7 +47,7 @@ export function makeAuthority(commonName: string): Authority {
         extension(oid.extendedKeyUsage, purposes),
         ...(names.length > 0 ? [extension(oid.subjectAltName, der(0x30, ...names.map(altName)))] : []),
       ]
-      const cert = certificate(subject, leaf.publicKey, commonName, keys.privateKey, extensions)
+      const cert = certificate(subject, leaf.publicKey, commonName, keys.privateKey, extensions, ends)
       return { cert, key: pem(leaf.privateKey) }
     },
   }
@@ -57,6 +59,7 @@ function certificate(
   issuer: string,
   issuerKey: KeyObject,
   extensions: readonly Buffer[],
+  ends = day,
 ): string {
   const serial = randomBytes(12)
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x01
@@ -66,7 +69,7 @@ function certificate(
     der(0x02, serial),
     signatureAlgorithm,
     name(issuer),
-    der(0x30, time(-3_600_000), time(86_400_000)),
+    der(0x30, time(-day), time(ends)),
     name(subject),
     key.export({ type: 'spki', format: 'der' }),
     der(0xa3, der(0x30, ...extensions)),

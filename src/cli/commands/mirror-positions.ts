@@ -4,7 +4,7 @@ import type { OffsetsFile } from '../../offsets/index.ts'
 import type { Checkpoint, OffsetSync } from '../../replicate/index.ts'
 import { addClusterFlags, type ClusterFlags } from '../flags/cluster-flags.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
-import { groupList } from '../flags/group-list.ts'
+import { splitPatterns } from '../flags/name-list.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
 import { checkpointsObject, checkpointsText, syncsObject, syncsText } from '../reports/mirror-report.ts'
 import type { RunFlags, Session } from '../session.ts'
@@ -55,7 +55,7 @@ async function run(flags: Flags, session: Session): Promise<void> {
     await session.print(format, syncsObject(topic, syncs), () => syncsText(topic, syncs))
     return
   }
-  const isWanted = nameFilter((await groupList(flags.groups)) ?? [])
+  const isWanted = nameFilter(flags.groups === undefined ? [] : splitPatterns([flags.groups], '--groups'))
   const all = await readCheckpoints(cluster, alias ?? '', session.signal)
   const checkpoints = all.filter(({ group }) => isWanted(group))
   if (flags.output !== undefined) {

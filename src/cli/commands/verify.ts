@@ -5,7 +5,7 @@ import { addClusterFlags, type ClusterFlags, clusterOverrides } from '../flags/c
 import { countOf } from '../flags/count.ts'
 import { folderOf } from '../flags/folder.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
-import { groupList } from '../flags/group-list.ts'
+import { splitPatterns } from '../flags/name-list.ts'
 import { required } from '../flags/required.ts'
 import { collect, mappingOf } from '../flags/restore-flags.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
@@ -55,7 +55,7 @@ async function run(flags: Flags, session: Session): Promise<void> {
     overrides: overridesOf(flags),
   })
   const target = required(config.target, '--bootstrap-servers')
-  const names = await groupList(flags.groups)
+  const names = flags.groups === undefined ? undefined : splitPatterns([flags.groups], '--groups')
   const { verifyRestore } = await import('../../restore/index.ts')
   const reports = await import('../reports/verify-report.ts')
   const { restore } = config

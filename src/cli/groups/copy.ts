@@ -3,6 +3,7 @@ import { TidemarkError } from '../../base/index.ts'
 import type { Cluster, GroupPositions } from '../../kafka/index.ts'
 import type { Plan, RangePolicy } from '../../offsets/index.ts'
 import { formatOf } from '../flags/format-flags.ts'
+import { plural } from '../render/quantities.ts'
 import { printable } from '../render/table.ts'
 import type { Session } from '../session.ts'
 import { connectTarget } from '../target-cluster.ts'
@@ -66,6 +67,7 @@ export async function copyPlan(
   flags: CopyFlags,
   session: Session,
 ): Promise<{ readonly plan: Plan; readonly source: GroupPositions; readonly active: boolean }> {
+  if (from === '' || to === '') throw new TidemarkError('USAGE', 'The name of a group is empty')
   if (from === to) throw new TidemarkError('USAGE', 'Both groups have the same name')
   const { planCopy, readTarget } = await import('../../offsets/index.ts')
   const { signal, clock } = session
@@ -91,10 +93,14 @@ export async function copyPlan(
   const target = await readTarget(cluster, [to], topics, { signal })
   const there = target.current.done.find(({ group }) => group === to)?.positions ?? []
   if (there.length > 0 && !flags.overwrite) {
-    throw new TidemarkError('GROUP_EXISTS', `Consumer group '${to}' has ${there.length} positions already`, {
-      details: { group: to },
-      hint: 'Choose another name, or add --overwrite: what it has in the same partitions is replaced.',
-    })
+    throw new TidemarkError(
+      'GROUP_EXISTS',
+      `Consumer group '${to}' has ${plural(there.length, 'position')} already`,
+      {
+        details: { group: to },
+        hint: 'Choose another name, or add --overwrite: what it has in the same partitions is replaced.',
+      },
+    )
   }
   const listed = (await cluster.listGroups()).filter(({ group }) => group === from)
   const described = await cluster.describeGroups(listed)

@@ -3,10 +3,10 @@ import { type NamePattern, TidemarkError } from '../../base/index.ts'
 import { clientPropertiesKey, type Override } from '../../config/index.ts'
 import type { Cluster } from '../../kafka/index.ts'
 import { addClusterFlags, type ClusterFlags } from '../flags/cluster-flags.ts'
+import { splitPatterns } from '../flags/name-list.ts'
 import { required } from '../flags/required.ts'
 import { collect } from '../flags/restore-flags.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
-import { splitPatterns } from '../kmap/saved-files.ts'
 import type { RunFlags, Session } from '../session.ts'
 
 /** Which cluster, and what is shown: every command of `groups` has them. */
@@ -32,10 +32,10 @@ export function addGroupChoice(command: Command, otherwise = 'all without it'): 
   )
 }
 
-/** The patterns of `--groups`; a regular expression keeps its commas. */
+/** The patterns of `--groups`; a regular expression keeps its commas. Throws USAGE where a value holds none. */
 export async function patternsOf({ groups = [] }: ChosenGroups): Promise<readonly NamePattern[]> {
   const { parseNamePattern } = await import('../../base/index.ts')
-  return splitPatterns(groups).map(parseNamePattern)
+  return splitPatterns(groups, '--groups').map(parseNamePattern)
 }
 
 /** A second cluster, to be looked at beside the first. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { TidemarkError } from '../../base/index.ts'
 import { addFormatFlags, type Format, type FormatFlags, formatOf } from '../flags/format-flags.ts'
+import { splitPatterns } from '../flags/name-list.ts'
 import { collect } from '../flags/restore-flags.ts'
 import { lineOfError } from '../render/error-text.ts'
 import { yamlText } from '../render/machine-formats.ts'
@@ -93,8 +94,7 @@ async function look(flags: Flags, session: Session, times: boolean): Promise<rea
   await session.show(flags)
   const { inspectGroups } = await import('../../offsets/index.ts')
   const groups = await patternsOf(flags)
-  const { splitList } = await import('../../config/index.ts')
-  const states = (flags.state ?? []).flatMap((state) => splitList(state))
+  const states = await statesOf(flags)
   const options = { signal: session.signal, groups, states, times }
   await using source = await connectSource(flags, session)
   await using target = await connectTarget(flags, session)
@@ -126,6 +126,27 @@ async function look(flags: Flags, session: Session, times: boolean): Promise<rea
   }
   for (const one of seen) warn(one, seen.length > 1, session)
   return seen
+}
+
+/** States that groups of any type can be in, as brokers call them. */
+const knownStates = [
+  ...['Stable', 'Empty', 'Dead', 'PreparingRebalance', 'CompletingRebalance'],
+  ...['Assigning', 'Reconciling', 'NotReady', 'Unknown'],
+]
+
+/** What `--state` names. Throws USAGE for what is no state: it would choose nothing. */
+async function statesOf({ state = [] }: Flags): Promise<readonly string[]> {
+  const { nearest } = await import('../../base/index.ts')
+  const states = splitPatterns(state, '--state')
+  const known = new Map(knownStates.map((name) => [name.toLowerCase(), name]))
+  for (const name of states) {
+    if (known.has(name.toLowerCase())) continue
+    const near = known.get(nearest(name.toLowerCase(), known.keys()) ?? '')
+    throw new TidemarkError('USAGE', `--state: ${JSON.stringify(name)} is no state of a group`, {
+      hint: near === undefined ? `Groups are ${knownStates.join(', ')}.` : `Did you mean ${near}?`,
+    })
+  }
+  return states
 }
 
 /** Everything that is not in the answer, and why. */

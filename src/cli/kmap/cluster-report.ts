@@ -30,8 +30,8 @@ export interface ReportedTopic {
 export interface ReportedReading {
   readonly topic: string
   readonly partitions: number
-  /** Records behind the end of the logs, of the partitions where that is known. */
-  readonly lag: bigint
+  /** Records behind the ends of the logs; undefined where that is not known of a partition. */
+  readonly lag: bigint | undefined
 }
 
 export interface ReportedGroup {

@@ -2,30 +2,41 @@ import type { CapturedOffsets } from '../../offsets/index.ts'
 import { countText } from '../render/quantities.ts'
 import type { Session } from '../session.ts'
 import { writeTextFile } from '../text-file.ts'
+import { reportDefaults } from './check-flags.ts'
 import type { ClusterReport } from './cluster-report.ts'
 import { connect } from './connection.ts'
 import type { Flags } from './parse-flags.ts'
 import { saveOffsets } from './save-offsets.ts'
-import { groupFilter } from './saved-files.ts'
+import { groupChoice, readSaved } from './saved-files.ts'
 
 /**
  * What kmap does unless told otherwise: save positions if asked (first, so that nothing after it can lose them), then describe the
  * cluster in the files that are wanted. An empty file name turns a report off.
  */
 export async function describeCluster(flags: Flags, session: Session): Promise<void> {
-  const wanted = await groupFilter(flags.texts('groups'))
+  const choice = await groupChoice(flags.texts('groups'))
+  const since = flags.texts('since')
+  // Before anything is asked of the cluster: a file that cannot be read would be found too late.
+  const base = since.length === 0 ? undefined : await readSaved(since, session)
   await using cluster = await connect(flags, session)
   const { captureOffsets } = await import('../../offsets/index.ts')
   const { signal, clock } = session
   let captured: CapturedOffsets | undefined
   if (flags.text('save-offsets') || flags.text('restore-offsets-script')) {
     const times = flags.has('timestamps')
-    captured = await captureOffsets(cluster, { signal, now: clock.now(), wanted, times })
-    await saveOffsets(captured, wanted, flags, session)
+    const named = [...choice.named, ...(base?.groups ?? []).map(({ group }) => group)]
+    captured = await captureOffsets(cluster, {
+      signal,
+      now: clock.now(),
+      wanted: choice.wanted,
+      named,
+      times,
+    })
+    await saveOffsets(captured, { base, choice, flags }, session)
   }
   const files = {
-    json: flags.text('output') ?? 'kafka-cluster-info.json',
-    html: flags.text('html') ?? 'kafka-cluster-report.html',
+    json: flags.text('output') ?? reportDefaults.output ?? '',
+    html: flags.text('html') ?? reportDefaults.html ?? '',
     dot: flags.text('dot') ?? '',
     recreate: flags.text('recreate-script') ?? '',
   }

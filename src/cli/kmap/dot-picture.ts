@@ -33,12 +33,17 @@ export function dotPicture(report: ClusterReport): string {
     ...report.groups.flatMap(({ name, reading }) =>
       reading.map(
         ({ topic, lag }) =>
-          `  ${quote(`topic ${topic}`)} -> ${quote(`group ${name}`)} [label=${quote(lag === 0n ? '' : `lag ${countText(lag)}`)}]`,
+          `  ${quote(`topic ${topic}`)} -> ${quote(`group ${name}`)} [label=${quote(lagLabel(lag))}]`,
       ),
     ),
     '}',
   ]
   return `${lines.join('\n')}\n`
+}
+
+function lagLabel(lag: bigint | undefined): string {
+  if (lag === undefined) return 'lag not known'
+  return lag === 0n ? '' : `lag ${countText(lag)}`
 }
 
 /** Two lines; a name's own backslashes must not become escapes. */

@@ -3,7 +3,13 @@ import { type CapturedOffsets, positionsOf } from '../../offsets/index.ts'
 import { lineOfError } from '../render/error-text.ts'
 import type { Session } from '../session.ts'
 import { brokerVersion } from './broker-version.ts'
-import type { ClusterReport, ReportedBroker, ReportedGroup, ReportedTopic } from './cluster-report.ts'
+import type {
+  ClusterReport,
+  ReportedBroker,
+  ReportedGroup,
+  ReportedReading,
+  ReportedTopic,
+} from './cluster-report.ts'
 
 export interface Gathered {
   readonly report: ClusterReport
@@ -21,6 +27,8 @@ export async function gatherReport(
   const missing: string[] = captured.failed.map(
     ({ item, error }) => `The positions of group ${item} could not be read: ${lineOfError(error)}`,
   )
+  if (captured.unmeasured)
+    missing.push(`The lag of the groups is not known: ${lineOfError(captured.unmeasured)}`)
   const part = async <T>(what: string, otherwise: T, work: () => Promise<T>): Promise<T> => {
     try {
       return await work()
@@ -128,12 +136,13 @@ async function groupsOf(
   for (const { item, error } of described.failed) {
     missing.push(`The members of group ${item} could not be read: ${lineOfError(error)}`)
   }
-  const reading = new Map<string, Map<string, { partitions: number; lag: bigint }>>()
+  const reading = new Map<string, Map<string, Omit<ReportedReading, 'topic'>>>()
   for (const [{ group }, topic, { lag }] of positionsOf(file)) {
-    const topics = reading.get(group) ?? new Map<string, { partitions: number; lag: bigint }>()
+    const topics = reading.get(group) ?? new Map<string, Omit<ReportedReading, 'topic'>>()
     reading.set(group, topics)
     const sum = topics.get(topic) ?? { partitions: 0, lag: 0n }
-    topics.set(topic, { partitions: sum.partitions + 1, lag: sum.lag + (lag ?? 0n) })
+    const all = sum.lag === undefined || lag === undefined ? undefined : sum.lag + lag
+    topics.set(topic, { partitions: sum.partitions + 1, lag: all })
   }
   return listed
     .map(({ group, type, state }) => ({

@@ -49,7 +49,8 @@ th[aria-sort=descending] button::after { content: " \\2193"; }
 .none { color: var(--soft); }
 td { min-width: 96px; }
 td.number { min-width: 0; }
-td:first-child:not(.number) { overflow-wrap: anywhere; min-width: 140px; }
+td:first-child:not(.number) { overflow-wrap: anywhere; min-width: 140px; max-width: 420px; }
+td:has(ul) { min-width: 240px; }
 td ul { margin: 0; padding: 0; list-style: none; }
 summary { cursor: pointer; }
 .badge { display: inline-block; border-radius: 10px; padding: 0 9px; font-size: 13px; white-space: nowrap; }

@@ -37,7 +37,7 @@ function cards(report: ClusterReport): string {
   const sum = (of: (topic: ReportedTopic) => number) => topics.reduce((total, topic) => total + of(topic), 0)
   const under = sum((topic) => topic.underReplicated)
   const offline = sum((topic) => topic.offline)
-  const lag = groups.reduce((total, group) => total + lagOf(group), 0n)
+  const lag = groups.reduce((total, group) => total + (lagOf(group) ?? 0n), 0n)
   const records = topics.reduce((total, { messages }) => total + messages, 0n)
   const items: readonly (readonly [label: string, value: number | bigint, kind?: string])[] = [
     ['Brokers', brokers.length],
@@ -63,19 +63,24 @@ function short(value: number | bigint): string {
 }
 
 function warnings(report: ClusterReport): string {
-  const sentences = report.topics.flatMap(
-    ({ name, offline, underReplicated, replicationFactor, internal }) => [
-      ...(offline > 0 ? [`${code(name)}: ${plural(offline, 'partition')} without a leader`] : []),
-      ...(underReplicated > 0
-        ? [`${code(name)}: ${plural(underReplicated, 'partition')} under-replicated`]
-        : []),
-      ...(replicationFactor === 1 && report.brokers.length > 1 && !internal
-        ? [`${code(name)}: one replica only, lost with its broker`]
-        : []),
-    ],
-  )
-  const silent = report.brokers.filter(({ version }) => version === '')
-  sentences.push(...silent.map(({ id, address }) => `Broker ${id} (${escaped(address)}) did not answer`))
+  const { topics, brokers } = report
+  const silent = brokers.filter(({ version }) => version === '')
+  // The worst first: of many only some are shown.
+  const sentences = [
+    ...silent.map(({ id, address }) => `Broker ${id} (${escaped(address)}) did not answer`),
+    ...topics
+      .filter(({ offline }) => offline > 0)
+      .map(({ name, offline }) => `${code(name)}: ${plural(offline, 'partition')} without a leader`),
+    ...topics
+      .filter(({ underReplicated }) => underReplicated > 0)
+      .map(
+        ({ name, underReplicated }) =>
+          `${code(name)}: ${plural(underReplicated, 'partition')} under-replicated`,
+      ),
+    ...topics
+      .filter(({ replicationFactor, internal }) => replicationFactor === 1 && brokers.length > 1 && !internal)
+      .map(({ name }) => `${code(name)}: one replica only, lost with its broker`),
+  ]
   if (sentences.length === 0) return ''
   const shown = sentences.slice(0, 20).map((sentence) => `<li>${sentence}</li>`)
   if (sentences.length > 20) shown.push(`<li>and ${countText(sentences.length - 20)} more</li>`)
@@ -123,7 +128,7 @@ function readingCell({ reading }: ReportedGroup): string {
   if (reading.length === 0) return '<td class="none">no positions</td>'
   const items = reading.map(
     ({ topic, partitions, lag }) =>
-      `<li>${code(topic)} <small>${plural(partitions, 'partition')}${lag > 0n ? `, ${countText(lag)} behind` : ''}</small></li>`,
+      `<li>${code(topic)} <small>${plural(partitions, 'partition')}${behind(lag)}</small></li>`,
   )
   const list = `<ul>${items.join('')}</ul>`
   if (reading.length <= 3) return `<td>${list}</td>`
@@ -188,11 +193,21 @@ ${body.join('\n')}
 </section>`
 }
 
-function lagOf({ reading }: ReportedGroup): bigint {
-  return reading.reduce((sum, { lag }) => sum + lag, 0n)
+function behind(lag: bigint | undefined): string {
+  if (lag === undefined) return ', lag not known'
+  return lag > 0n ? `, ${countText(lag)} behind` : ''
 }
 
-function number(value: number | bigint): string {
+/** Undefined where it is not known of a topic. */
+function lagOf({ reading }: ReportedGroup): bigint | undefined {
+  return reading.reduce<bigint | undefined>(
+    (sum, { lag }) => (sum === undefined || lag === undefined ? undefined : sum + lag),
+    0n,
+  )
+}
+
+function number(value: number | bigint | undefined): string {
+  if (value === undefined) return '<td class="number none" data-sort="-1" title="not known">–</td>'
   return `<td class="number" data-sort="${value}">${countText(value)}</td>`
 }
 

@@ -8,6 +8,8 @@ export interface Flags {
   /** All values of a flag that may be repeated. */
   texts(name: ValueFlag): readonly string[]
   has(name: SwitchFlag): boolean
+  /** Whether the flag does anything: a value is there, or the switch is on. */
+  isGiven(name: ValueFlag | SwitchFlag): boolean
 }
 
 const all: readonly Flag[] = flagSections.flatMap(({ flags }) => flags as readonly Flag[])
@@ -51,6 +53,7 @@ export async function parseFlags(argv: readonly string[]): Promise<Flags> {
     text: (name) => values.get(name)?.at(-1),
     texts: (name) => values.get(name) ?? [],
     has: (name) => switches.get(name) ?? false,
+    isGiven: (name) => values.has(name) || (switches.get(name) ?? false),
   }
 }
 

@@ -54,6 +54,18 @@ case "$COMMAND_CONFIG" in
 esac
 nl='
 '
+# COUNTED is a number with its noun.
+count() {
+  COUNTED="$1 $2"
+  [ "$1" -eq 1 ] || COUNTED="\${COUNTED}s"
+}
+# COPIES are partitions and replicas.
+copies() {
+  count "$2" replica
+  COPIES="$COUNTED"
+  count "$1" partition
+  COPIES="$COUNTED, $COPIES"
+}
 step=0
 created=0
 existing=0
@@ -99,12 +111,13 @@ topic() {
     *"$nl$name "*)
       have="\${present#*"$nl$name "}"
       have="\${have%%"$nl"*}"
+      count "$have" partition
       if [ "$have" -lt "$partitions" ]; then
-        failed "$name" "exists with $have partitions, the source has $partitions"
+        failed "$name" "exists with $COUNTED, the source has $partitions"
       else
         existing=$((existing + 1))
-        echo "exists with $have partitions, left as it is"
-        [ "$have" -eq "$partitions" ] || notes+=("$name has $have partitions, the source has $partitions")
+        echo "exists with $COUNTED, left as it is"
+        [ "$have" -eq "$partitions" ] || notes+=("$name has $COUNTED, the source has $partitions")
       fi
       return ;;
   esac
@@ -122,7 +135,8 @@ topic() {
     done
     if [ -n "$dry_run" ]; then
       created=$((created + 1))
-      echo "would be created: $partitions partitions, $replicas replicas \${words[*]-}"
+      copies "$partitions" "$replicas"
+      echo "would be created: $COPIES \${words[*]-}"
       return
     fi
     output="$(kafka_topics --create "--topic=$name" "--partitions=$partitions" "--replication-factor=$replicas" \${words[@]+"\${words[@]}"})"
@@ -138,7 +152,8 @@ topic() {
     esac
     case "$limit" in *[!0-9]*) limit='' ;; esac
     if [ "$status" -ne 0 ] && [ -n "$limit" ] && [ "$limit" -gt 0 ] && [ "$limit" -lt "$replicas" ]; then
-      [ -n "$largest" ] || notes+=("the target has $limit brokers: topics get that many replicas")
+      count "$limit" broker
+      [ -n "$largest" ] || notes+=("the target has $COUNTED: topics get that many replicas")
       largest="$limit"
       replicas="$limit"
       continue
@@ -154,7 +169,8 @@ topic() {
   done
   if [ "$status" -eq 0 ]; then
     created=$((created + 1))
-    echo "created: $partitions partitions, $replicas replicas"
+    copies "$partitions" "$replicas"
+    echo "created: $COPIES"
     return
   fi
   failed "$name" "$(printf '%s\\n' "$output" | grep -m 1 -i -e error -e exception || printf '%s\\n' "$output" | head -n 1)"

@@ -17,7 +17,7 @@ export function recreateScript(report: ClusterReport): string {
   const servers = report.addresses.join(',')
   const lines = [
     '#!/bin/bash',
-    `# Creates ${topics.length} topics`,
+    `# Creates ${topics.length} topic${topics.length === 1 ? '' : 's'}`,
     `# Saved: ${new Date(report.taken).toISOString().replace(/\.\d+Z$/, 'Z')}`,
     `# Source: ${bashQuote(servers)} (cluster ${bashQuote(report.clusterId)})`,
     '#',

@@ -7,21 +7,17 @@ import type { Session } from '../session.ts'
 import { writeTextFile } from '../text-file.ts'
 import { connect } from './connection.ts'
 import { type Flags, usage } from './parse-flags.ts'
-import { chosenGroups, groupFilter, readSaved } from './saved-files.ts'
+import { chosenGroups, groupChoice, readSaved } from './saved-files.ts'
 
 /** `-restore-offsets`: the positions of a file, checked against the target and set without a script. */
 export async function restoreOffsets(flags: Flags, session: Session): Promise<void> {
   const outOfRange = rangePolicy(flags.text('out-of-range') ?? 'fail')
   const at = await timeGiven(flags)
   const files = flags.texts('restore-offsets')
-  const patterns = flags.texts('groups')
-  const file = chosenGroups(await readSaved(files, session), await groupFilter(patterns))
+  const choice = await groupChoice(flags.texts('groups'))
+  const file = chosenGroups(await readSaved(files, session), choice, files.join(', '))
   if (file.groups.length === 0) {
-    if (patterns.length === 0) return session.out.line(`${files.join(', ')}: no positions, nothing to set`)
-    throw new TidemarkError(
-      'GROUP_NOT_FOUND',
-      `No group in ${files.join(', ')} matches ${patterns.join(', ')}`,
-    )
+    return session.out.line(`${files.join(', ')}: no positions, nothing to set`)
   }
   await using cluster = await connect(flags, session)
   const { planFromFile, readTarget } = await import('../../offsets/index.ts')

@@ -1,13 +1,13 @@
 import { nameFilter } from '../../base/index.ts'
 import type { Cluster, ReplicaSize } from '../../kafka/index.ts'
+import { splitPatterns } from '../flags/name-list.ts'
 import { lineOfError } from '../render/error-text.ts'
 import { bytesText, countText, timeText } from '../render/quantities.ts'
-import { tableLines } from '../render/table.ts'
+import { printable, tableLines } from '../render/table.ts'
 import type { Session } from '../session.ts'
 import { writeTextFile } from '../text-file.ts'
 import { connect } from './connection.ts'
 import type { Flags } from './parse-flags.ts'
-import { splitPatterns } from './saved-files.ts'
 
 interface TopicSize {
   readonly topic: string
@@ -19,7 +19,8 @@ interface TopicSize {
 
 /** `-topic-sizes`: what topics take on the disks of the brokers, largest first. */
 export async function showTopicSizes(flags: Flags, session: Session): Promise<void> {
-  const wanted = nameFilter(splitPatterns(flags.texts('topic-list')))
+  const patterns = splitPatterns(flags.texts('topic-list'), '-topic-list')
+  const wanted = nameFilter(patterns)
   await using cluster = await connect(flags, session)
   const { replicaSizes } = await import('../../kafka/index.ts')
   const { done, failed } = await replicaSizes(cluster, { signal: session.signal })
@@ -28,7 +29,7 @@ export async function showTopicSizes(flags: Flags, session: Session): Promise<vo
   }
   if (failed.length > 0) session.status = done.length === 0 ? 1 : 3
   const sizes = sizesByTopic(done.filter(({ topic }) => wanted(topic)))
-  await missing(flags, sizes, cluster, session)
+  await missing(patterns, sizes, cluster, session)
   session.out.write(sizesText(sizes, cluster, session.clock.now()))
   const file = flags.text('topic-sizes-output')
   if (!file) return
@@ -55,16 +56,16 @@ export async function showTopicSizes(flags: Flags, session: Session): Promise<vo
 
 /** A topic named by its name that no broker holds. */
 async function missing(
-  flags: Flags,
+  patterns: readonly string[],
   sizes: readonly TopicSize[],
   cluster: Cluster,
   session: Session,
 ): Promise<void> {
   const { parseNamePattern } = await import('../../base/index.ts')
   const known = new Set(sizes.map(({ topic }) => topic))
-  for (const name of splitPatterns(flags.texts('topic-list'))) {
+  for (const name of patterns) {
     if (!parseNamePattern(name).literal || known.has(name)) continue
-    session.log('error', `Topic ${name} is not on ${cluster.options.bootstrap.join(',')}`)
+    session.log('error', `Topic ${printable(name)} is not on ${cluster.options.bootstrap.join(',')}`)
     session.status = 3
   }
 }

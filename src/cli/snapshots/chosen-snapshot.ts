@@ -1,6 +1,6 @@
 import { TidemarkError } from '../../base/index.ts'
 import type { Snapshot, SnapshotFolder } from '../../offsets/index.ts'
-import { groupList } from '../flags/group-list.ts'
+import { splitPatterns } from '../flags/name-list.ts'
 import type { SnapshotFlags } from '../flags/snapshot-flags.ts'
 import type { Session } from '../session.ts'
 import { readTextFile } from '../text-file.ts'
@@ -50,11 +50,11 @@ export async function readSnapshotFiles(
   return { written: rest.at(-1) ?? first, whole: layerSnapshots([first, ...rest]) }
 }
 
-/** The snapshot with the groups that the patterns choose; all without patterns. Throws GROUP_NOT_FOUND for one that it lacks. */
+/** The snapshot with the groups that the patterns choose; all without patterns. Throws USAGE where there are none in it, GROUP_NOT_FOUND for one that it lacks. */
 export async function withGroups(snapshot: Snapshot, patterns: string | undefined): Promise<Snapshot> {
-  const list = await groupList(patterns)
-  if (list === undefined) return snapshot
+  if (patterns === undefined) return snapshot
   const { nameFilter, parseNamePattern } = await import('../../base/index.ts')
+  const list = splitPatterns([patterns], '--groups')
   const names = new Set(snapshot.groups.map(({ group }) => group))
   const missing = list.find((text) => parseNamePattern(text).literal && !names.has(text))
   const groups = snapshot.groups.filter(({ group }) => nameFilter(list)(group))

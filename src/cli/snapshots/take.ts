@@ -4,7 +4,7 @@ import { nameFilter, TidemarkError } from '../../base/index.ts'
 import type { Snapshot, TakenSnapshot } from '../../offsets/index.ts'
 import { addClusterFlags, type ClusterFlags } from '../flags/cluster-flags.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
-import { groupList } from '../flags/group-list.ts'
+import { splitPatterns } from '../flags/name-list.ts'
 import { collect } from '../flags/restore-flags.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
 import { addSnapshotPlaceFlags, type SnapshotPlaceFlags } from '../flags/snapshot-flags.ts'
@@ -141,7 +141,7 @@ async function take(flags: Flags, session: Session): Promise<TakenSnapshot> {
 }
 
 async function patternsOf({ groups }: Flags): Promise<readonly string[]> {
-  return (await groupList(groups)) ?? []
+  return groups === undefined ? [] : splitPatterns([groups], '--groups')
 }
 
 /**

@@ -11,6 +11,8 @@ export interface CaptureOptions {
   readonly now: number
   /** Which groups. @default all */
   readonly wanted?: (group: string) => boolean
+  /** Names that are asked for although a listing leaves them out, as it does with what the principal may not describe. */
+  readonly named?: readonly string[]
   /** Look up the time of the record at each position: one read for each. @default false */
   readonly times?: boolean
 }
@@ -41,7 +43,8 @@ export async function captureOffsets(cluster: Cluster, options: CaptureOptions):
   const wanted = options.wanted ?? (() => true)
   const cancel = options.signal ? { signal: options.signal } : {}
   const listed = (await cluster.listGroups()).filter(({ group }) => wanted(group))
-  const names = listed.map(({ group }) => group)
+  const present = new Set(listed.map(({ group }) => group))
+  const names = [...new Set([...present, ...(options.named ?? []).filter(wanted)])]
   const fetched = names.length === 0 ? noGroups : await cluster.fetchPositions(names, cancel)
   const found = fetched.done.map((group) => ({
     ...group,
@@ -71,7 +74,9 @@ export async function captureOffsets(cluster: Cluster, options: CaptureOptions):
       removed: [],
     },
     active: listed.filter(({ group, state }) => holding.has(group) && !/^(empty|dead)$/i.test(state)),
-    empty: found.filter(({ group }) => !holding.has(group) && !unknown.has(group)).map(({ group }) => group),
+    empty: found
+      .map(({ group }) => group)
+      .filter((group) => present.has(group) && !holding.has(group) && !unknown.has(group)),
     share,
     unstable: held.filter((group) => group.unstable.length > 0).map(({ group }) => group),
     failed: fetched.failed,

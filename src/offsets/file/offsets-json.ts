@@ -1,3 +1,4 @@
+import { refuseDoubleKeys } from '../json-keys.ts'
 import { JsonValue, offsetToJson } from '../json-value.ts'
 import { readShareMark } from '../share-mark.ts'
 import type { OffsetsBase, OffsetsFile, RemovedPosition, SavedGroup, SavedPosition } from './offsets-file.ts'
@@ -15,6 +16,7 @@ export interface ReadOffsets {
  */
 export function offsetsFromJson(text: string, name: string): ReadOffsets {
   const root = JsonValue.parse(text, name)
+  refuseDoubleKeys(text, name)
   const taken = time(root.at('timestamp'))
   let negative = 0
   const seen = new Set<string>()

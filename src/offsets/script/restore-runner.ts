@@ -61,6 +61,11 @@ TEMP_CSV="$TEMP_DIR/offsets.csv"
 ERRORS="$TEMP_DIR/errors"
 nl='
 '
+# COUNTED is a number with its noun.
+count() {
+  COUNTED="$1 $2"
+  [ "$1" -eq 1 ] || COUNTED="\${COUNTED}s"
+}
 
 run_tool() {
   "$KAFKA_CONSUMER_GROUPS" --bootstrap-server "$BOOTSTRAP_SERVERS" \${options[@]+"\${options[@]}"} "$@" </dev/null 2>"$ERRORS"
@@ -163,7 +168,8 @@ unknown_ranges=''
 learn_ranges() {
   local at
   [ "\${#topics[@]}" -gt 0 ] && [ "\${#probe_groups[@]}" -gt 0 ] || return
-  echo "Reading the logs of \${#topics[@]} topics on $BOOTSTRAP_SERVERS"
+  count "\${#topics[@]}" topic
+  echo "Reading the logs of $COUNTED on $BOOTSTRAP_SERVERS"
   for ((at = 0; at < \${#topics[@]}; at += 200)); do learn "\${topics[@]:at:200}"; done
   [ -z "$unknown_ranges" ] || echo "The ranges of the logs are not known: what lies outside is found only when it has been set" >&2
 }
@@ -373,12 +379,13 @@ flush() {
   count_rows
   for ((index = 0; index < \${#group_names[@]}; index++)); do
     step=$((step + 1))
+    count "\${group_set[index]:-0}" position
     if [ "\${group_failed[index]}" -eq 0 ]; then
       restored_groups=$((restored_groups + 1))
-      echo "[$step/$total] \${group_names[index]}: \${group_set[index]:-0} positions $done_word"
+      echo "[$step/$total] \${group_names[index]}: $COUNTED $done_word"
     else
       failed_groups=$((failed_groups + 1))
-      echo "[$step/$total] \${group_names[index]}: \${group_set[index]:-0} positions $done_word, \${group_failed[index]} FAILED"
+      echo "[$step/$total] \${group_names[index]}: $COUNTED $done_word, \${group_failed[index]} FAILED"
     fi
   done
   while [ "$shown" -lt "\${#failures[@]}" ]; do

@@ -63,7 +63,7 @@ function head(file: OffsetsFile, groups: readonly SavedGroup[], { active = [] }:
   const named = active.slice(0, 20).map(bashQuote)
   return [
     '#!/bin/bash',
-    `# Restores the positions of ${groups.length} consumer groups`,
+    `# Restores the positions of ${groups.length} consumer group${groups.length === 1 ? '' : 's'}`,
     `# Saved: ${new Date(file.taken).toISOString().replace(/\.\d+Z$/, 'Z')}`,
     `# Source: ${bashQuote(file.cluster)}`,
     '#',
