@@ -410,6 +410,7 @@ async function verify(backupId: string, options: Partial<VerifyJob>): Promise<Ve
     topicRules: [],
     groups: { type: 'none' },
     ignoreMap: false,
+    nothingBehind: false,
     memory: 32 << 20,
     ...options,
   }

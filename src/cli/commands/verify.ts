@@ -18,6 +18,7 @@ interface Flags extends ArchiveFlags, ClusterFlags, FormatFlags, RunFlags {
   readonly restoreId?: string
   readonly stateFolder?: string
   readonly ignoreMap?: boolean
+  readonly nothingBehind?: boolean
   readonly listed: string
 }
 
@@ -30,13 +31,14 @@ export function define(command: Command, session: Session): void {
     .option('--restore-id <id>', 'the restore to verify; else the newest one to the target')
     .option('--state-folder <folder>', 'folder of the journal, when it does not lie beside the backup')
     .option('--ignore-map', 'find records by their content although there is a map')
+    .option('--nothing-behind', 'records that follow the copy on the target are differences, too')
     .option('--listed <count>', 'differences that are listed; all are counted', '100')
   addRunFlags(addFormatFlags(command)).addHelpText(
     'after',
     `
 Reads archive and target and compares every record: key, value, headers, timestamp, order. For each group and partition
 it fetches the record at the position and proves that it is the one of the source. Differences are listed with both
-sides; exit 5.
+sides; exit 5. Records that were written behind the copy since are counted, not compared.
 
 Examples:
   kafka-backup verify -p /data/backups -b nightly --bootstrap-servers kafka-dr:9092
@@ -71,6 +73,7 @@ async function run(flags: Flags, session: Session): Promise<void> {
         groups:
           flags.groups === undefined ? { type: 'all' } : { type: 'named', names: splitList(flags.groups) },
         ignoreMap: flags.ignoreMap ?? false,
+        nothingBehind: flags.nothingBehind ?? false,
         memory: restore?.memory ?? defaultMemory,
         listed,
       },
