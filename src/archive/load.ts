@@ -4,6 +4,7 @@ import { type CheckpointRoot, decodeRoot } from './checkpoint-root.ts'
 import { decodeCommit } from './commit-json.ts'
 import type { StoredCommit } from './commit-record.ts'
 import { damaged } from './damaged.ts'
+import { findIdentity } from './find-identity.ts'
 import { findHead, listCheckpoints, readBeats } from './head.ts'
 import { decodeIdentity } from './identity.ts'
 import { keys } from './keys.ts'
@@ -29,7 +30,7 @@ export interface LoadOptions {
  */
 export async function loadBackup(place: BackupPlace, options: LoadOptions = {}): Promise<BackupState> {
   const call = options.signal ? { signal: options.signal } : {}
-  const bytes = await place.find(keys.identity, call)
+  const bytes = await findIdentity(place, call)
   if (!bytes) throw await notFound(place.store, place.backupId, call)
   const identity = decodeIdentity(bytes, place.backupId)
   const beats = await readBeats(place, call)

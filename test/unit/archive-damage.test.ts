@@ -257,6 +257,21 @@ test('what a newer program wrote is refused as such, and what is damaged is not 
   await assert.rejects(openBackup(store, 'b'), (error) => isTidemarkError(error, 'ARCHIVE_DAMAGED'))
 })
 
+test('a backup that has lost its identity is damaged, not absent, and is not begun anew', async () => {
+  const store = await sample()
+  await store.delete(['b/backup.json'])
+  const missing = (error: unknown) => {
+    assert.ok(isTidemarkError(error, 'ARCHIVE_DAMAGED'), String(error))
+    assert.match(error.message, /backup\.json is missing/)
+    return true
+  }
+  await assert.rejects(openBackup(store, 'b'), missing)
+  await assert.rejects(openBackupWriter(store, 'b', { sourceClusterId: 'c' }, writerContext()), missing)
+  assert.equal(await store.head('b/backup.json'), undefined, 'nothing was made')
+  const [listed] = await listBackups(store)
+  assert.deepEqual([listed?.backupId, listed?.error?.code], ['b', 'ARCHIVE_DAMAGED'])
+})
+
 test('rubbish with a valid checksum is refused with the name of the object and of the member', async () => {
   const store = await sample()
   const key = `b/commits/${'8'.padStart(20, '0')}.json`
