@@ -1,5 +1,5 @@
 import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
-import { TidemarkError } from '../base/index.ts'
+import { fileReason, TidemarkError } from '../base/index.ts'
 import type { MapSet } from '../offsets/index.ts'
 
 /** Writes an offset map for other programs: CSV when the name ends in `.csv`, else JSON. */
@@ -19,7 +19,7 @@ export async function readTextFile(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {
-    throw new TidemarkError('FILE_NOT_READABLE', `The file ${file} cannot be read: ${reasonOf(cause)}`, {
+    throw new TidemarkError('FILE_NOT_READABLE', `The file ${file} cannot be read: ${fileReason(cause)}`, {
       cause,
     })
   }
@@ -47,7 +47,7 @@ export async function writeTextFile(name: string, pieces: Iterable<string>, mode
   } catch (cause) {
     await rm(beside, { force: true })
     if (cause instanceof TidemarkError) throw cause
-    throw new TidemarkError('FILE_NOT_READABLE', `The file ${name} cannot be written: ${reasonOf(cause)}`, {
+    throw new TidemarkError('FILE_NOT_READABLE', `The file ${name} cannot be written: ${fileReason(cause)}`, {
       cause,
     })
   }
@@ -62,13 +62,8 @@ async function writeStream(name: string, pieces: Iterable<string>): Promise<void
       await handle.close()
     }
   } catch (cause) {
-    throw new TidemarkError('FILE_NOT_READABLE', `The file ${name} cannot be written: ${reasonOf(cause)}`, {
+    throw new TidemarkError('FILE_NOT_READABLE', `The file ${name} cannot be written: ${fileReason(cause)}`, {
       cause,
     })
   }
-}
-
-function reasonOf(cause: unknown): string {
-  const code = (cause as NodeJS.ErrnoException).code
-  return code === 'ENOENT' ? 'there is no such file or folder' : (code ?? String(cause))
 }

@@ -161,6 +161,8 @@ test('a group that has read on, one that stands elsewhere, and one without a pos
   assert.match(report.listed[0]?.what ?? '', /stands at 55: it has moved since/)
   const [partition] = report.partitions
   assert.deepEqual([partition?.same, report.differences], [100, 2], 'the records are all there')
+  const none = await verify('moving', ['--no-groups'])
+  assert.deepEqual([none.verified, none.positions], [true, []])
   const one = await verify('moving', ['--groups', 'still'])
   assert.deepEqual([one.verified, outcomes(one)], [true, [['still', 20, 20, 'same']]])
 

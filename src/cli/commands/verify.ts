@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Override } from '../../config/index.ts'
+import type { VerifyJob } from '../../restore/index.ts'
 import { type ArchiveFlags, addArchiveFlags, archiveOf } from '../flags/archive-flags.ts'
 import { addClusterFlags, type ClusterFlags, clusterOverrides } from '../flags/cluster-flags.ts'
 import { countOf } from '../flags/count.ts'
@@ -14,7 +15,8 @@ import type { RunFlags, Session } from '../session.ts'
 interface Flags extends ArchiveFlags, ClusterFlags, FormatFlags, RunFlags {
   readonly topics?: string
   readonly topicMapping?: readonly string[]
-  readonly groups?: string
+  /** False with `--no-groups`. */
+  readonly groups?: string | false
   readonly restoreId?: string
   readonly stateFolder?: string
   readonly ignoreMap?: boolean
@@ -28,6 +30,7 @@ export function define(command: Command, session: Session): void {
     .option('--topics <a,b,…>', 'only these source topics: names, globs or ~regex')
     .option('--topic-mapping <source=target>', 'how a topic was renamed, where no restore is known', collect)
     .option('-g, --groups <a,b,…>', 'positions of these groups only; else of every captured group')
+    .option('--no-groups', 'no positions: the records only')
     .option('--restore-id <id>', 'the restore to verify; else the newest one to the target')
     .option('--state-folder <folder>', 'folder of the journal, when it does not lie beside the backup')
     .option('--ignore-map', 'find records by their content although there is a map')
@@ -70,8 +73,7 @@ async function run(flags: Flags, session: Session): Promise<void> {
         include: restore?.include ?? [],
         exclude: restore?.exclude ?? [],
         topicRules: restore?.topicRules ?? [],
-        groups:
-          flags.groups === undefined ? { type: 'all' } : { type: 'named', names: splitList(flags.groups) },
+        groups: groupsOf(flags.groups, splitList),
         ignoreMap: flags.ignoreMap ?? false,
         nothingBehind: flags.nothingBehind ?? false,
         memory: restore?.memory ?? defaultMemory,
@@ -82,6 +84,11 @@ async function run(flags: Flags, session: Session): Promise<void> {
   )
   await session.print(format, reports.verifyObject(report), () => reports.verifyText(report))
   session.status = report.differences === 0 ? 0 : 5
+}
+
+function groupsOf(asked: Flags['groups'], split: (list: string) => readonly string[]): VerifyJob['groups'] {
+  if (asked === false) return { type: 'none' }
+  return asked === undefined ? { type: 'all' } : { type: 'named', names: split(asked) }
 }
 
 const defaultMemory = 64 * 1024 * 1024
