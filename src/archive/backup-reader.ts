@@ -41,6 +41,10 @@ export class StateReader implements BackupReader {
     return this.#state.head
   }
 
+  get complete(): boolean {
+    return this.#state.final
+  }
+
   async summary(): Promise<BackupSummary> {
     const topics = await this.#whole(async (state) => {
       const all = state.generations()

@@ -149,6 +149,8 @@ export interface DescribedTopic {
 export interface BackupReader extends AsyncDisposable {
   readonly identity: BackupIdentity
   readonly commit: number
+  /** Whether that commit closed a run. */
+  readonly complete: boolean
   summary(): Promise<BackupSummary>
   /** Every description that a topic of this name had, oldest first; of all its generations. */
   history(topic: string): Promise<readonly DescribedTopic[]>

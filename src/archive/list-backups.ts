@@ -1,7 +1,7 @@
 import { isTidemarkError, TidemarkError } from '../base/index.ts'
 import type { ObjectStore } from '../storage/index.ts'
+import { findIdentity } from './find-identity.ts'
 import { decodeIdentity } from './identity.ts'
-import { keys } from './keys.ts'
 import type { BackupIdentity } from './model.ts'
 import { isSafeId } from './names.ts'
 import { nearIds } from './near-ids.ts'
@@ -26,12 +26,14 @@ export async function listBackups(
 ): Promise<readonly ListedBackup[]> {
   const backups: ListedBackup[] = []
   for await (const id of folders(store, options)) {
-    const bytes = isSafeId(id) ? await new BackupPlace(store, id).find(keys.identity, options) : undefined
-    if (!bytes) continue
+    if (!isSafeId(id)) continue
     try {
+      const bytes = await findIdentity(new BackupPlace(store, id), options)
+      if (!bytes) continue
       backups.push({ backupId: id, identity: decodeIdentity(bytes, id).identity, error: undefined })
     } catch (error) {
-      if (!(error instanceof TidemarkError)) throw error
+      if (!isTidemarkError(error, 'ARCHIVE_DAMAGED') && !isTidemarkError(error, 'ARCHIVE_TOO_NEW'))
+        throw error
       backups.push({ backupId: id, identity: undefined, error })
     }
   }

@@ -4,6 +4,7 @@ import { type CheckpointRoot, decodeRoot } from './checkpoint-root.ts'
 import { decodeCommit } from './commit-json.ts'
 import type { StoredCommit } from './commit-record.ts'
 import { damaged } from './damaged.ts'
+import { findIdentity } from './find-identity.ts'
 import { findHead, listCheckpoints, readBeats } from './head.ts'
 import { decodeIdentity } from './identity.ts'
 import { keys } from './keys.ts'
@@ -29,11 +30,13 @@ export interface LoadOptions {
  */
 export async function loadBackup(place: BackupPlace, options: LoadOptions = {}): Promise<BackupState> {
   const call = options.signal ? { signal: options.signal } : {}
-  const bytes = await place.find(keys.identity, call)
+  const bytes = await findIdentity(place, call)
   if (!bytes) throw await notFound(place.store, place.backupId, call)
   const identity = decodeIdentity(bytes, place.backupId)
   const beats = await readBeats(place, call)
-  const head = await findHead(place, Math.max(0, ...beats.map((beat) => beat.head)), call)
+  const remembered = Math.max(0, ...beats.map((beat) => beat.head))
+  const head = await findHead(place, remembered, call)
+  if (remembered > head) tellLost(remembered, head, options)
   const wanted = wantedCommit(place.backupId, head, options.commit)
   if (wanted === 0) return new BackupState(identity)
   const last = await readCommit(place, wanted, call)
@@ -134,6 +137,14 @@ async function readRoot(
     }
   }
   return undefined
+}
+
+/** A run says that it is done with a commit only when that is durable. What is left is a backup all the same. */
+function tellLost(remembered: number, head: number, options: LoadOptions): void {
+  const telemetry = options.telemetry ?? noTelemetry
+  const end = head === 0 ? 'the backup is empty' : `the backup ends with commit ${head}`
+  const message = `the newest commits are missing, up to ${keys.commit(remembered)}: ${end}`
+  telemetry.log('warn', message, { object: keys.commit(remembered) })
 }
 
 function passOver(checkpoint: number, error: TidemarkError, options: LoadOptions): void {

@@ -3,6 +3,7 @@ import type { ObjectStore } from '../storage/index.ts'
 import type { BackupState } from './backup-state.ts'
 import { RunWriter } from './backup-writer.ts'
 import type { BackupWriter, DescribedTopic, WriterOptions } from './contract.ts'
+import { findIdentity } from './find-identity.ts'
 import { decodeIdentity, encodeIdentity, type StoredIdentity } from './identity.ts'
 import { keys } from './keys.ts'
 import { type LoadOptions, loadBackup, readCommit } from './load.ts'
@@ -69,7 +70,7 @@ async function makeIdentity(
   options: OpenWriterOptions,
   { clock, signal }: WriterContext,
 ): Promise<StoredIdentity> {
-  const there = await place.find(keys.identity, { signal })
+  const there = await findIdentity(place, { signal })
   if (there) return decodeIdentity(there, place.backupId)
   const bytes = encodeIdentity(
     {

@@ -48,6 +48,8 @@ export class Presence implements AsyncDisposable {
   #serial = 0
   #timer: NodeJS.Timeout | undefined
   #beating: Promise<void> = Promise.resolve()
+  /** There is no entry to renew or to end until the run has made one. */
+  #announced = false
   #ended = false
 
   constructor(
@@ -71,6 +73,7 @@ export class Presence implements AsyncDisposable {
     const key = keys.writer(this.#writer.runId)
     const first = await this.#place.put(key, this.#encode('starting'), { ...call, ifAbsent: true })
     if (!first) throw damaged(key, 'is there already, although the run begins only now')
+    this.#announced = true
     if (!(await this.#place.put(key, this.#encode('starting'), { ...call, ifAbsent: true }))) return
     await this.#place.store.delete([this.#place.full(key)])
     throw new TidemarkError(
@@ -108,6 +111,7 @@ export class Presence implements AsyncDisposable {
     this.#ended = true
     clearInterval(this.#timer)
     await this.#beating
+    if (!this.#announced) return
     await this.#place
       .put(keys.writer(this.#writer.runId), this.#encode('ended'))
       .catch((error: unknown) => this.#lag(error))
@@ -164,7 +168,10 @@ export class Presence implements AsyncDisposable {
 
   #lag(error: unknown): void {
     const telemetry = this.#context.telemetry ?? noTelemetry
-    telemetry.log('warn', `the entry of this run in writers/ could not be renewed: ${String(error)}`)
+    telemetry.log(
+      'warn',
+      `the entry of this run in writers/ could not be renewed: ${error instanceof Error ? error.message : String(error)}`,
+    )
   }
 
   #call(): { readonly signal?: AbortSignal } {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
-import { TidemarkError } from '../base/index.ts'
+import { fileReason, TidemarkError } from '../base/index.ts'
 import type { MapSet } from '../offsets/index.ts'
 
 /** Writes an offset map for other programs: CSV when the name ends in `.csv`, else JSON. */
@@ -23,8 +23,8 @@ export async function readTextFile(file: string): Promise<string> {
     const encoding = bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : (utf16 ?? 'utf-8')
     return new TextDecoder(encoding).decode(bytes)
   } catch (cause) {
-    throw new TidemarkError('FILE_NOT_READABLE', `The file ${file} cannot be read: ${reasonOf(cause)}`, {
-      ...(reasons[(cause as NodeJS.ErrnoException).code ?? ''] === undefined && { cause }),
+    throw new TidemarkError('FILE_NOT_READABLE', `The file ${file} cannot be read: ${fileReason(cause)}`, {
+      ...causeOf(cause),
     })
   }
 }
@@ -91,24 +91,12 @@ async function writeStream(name: string, pieces: Iterable<string>): Promise<void
 }
 
 function notWritten(name: string, cause: unknown): TidemarkError {
-  return new TidemarkError('FILE_NOT_READABLE', `The file ${name} cannot be written: ${reasonOf(cause)}`, {
-    // Its text names a file beside it that nobody asked for.
-    ...(reasons[(cause as NodeJS.ErrnoException).code ?? ''] === undefined && { cause }),
+  return new TidemarkError('FILE_NOT_READABLE', `The file ${name} cannot be written: ${fileReason(cause)}`, {
+    ...causeOf(cause),
   })
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file or folder',
-  EISDIR: 'it is a folder',
-  ENOTDIR: 'a part of its path is no folder',
-  EACCES: 'permission denied',
-  EPERM: 'the operation is not permitted',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'no space is left on the disk',
-  EDQUOT: 'the disk quota is used up',
-}
-
-function reasonOf(cause: unknown): string {
-  const code = (cause as NodeJS.ErrnoException).code
-  return code === undefined ? String(cause) : (reasons[code] ?? code)
+/** What the system says is told in words already, and its own text names a file beside it that nobody asked for. */
+function causeOf(cause: unknown): { readonly cause?: unknown } {
+  return (cause as NodeJS.ErrnoException).code === undefined ? { cause } : {}
 }

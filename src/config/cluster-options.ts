@@ -1,3 +1,4 @@
+import { fileReason } from '../base/index.ts'
 import type { ClusterOptions, SaslOptions, TlsOptions } from '../kafka/index.ts'
 import type { ClusterSection } from './cluster-schema.ts'
 import type { ExpandSources } from './expand.ts'
@@ -95,8 +96,9 @@ function pem(given: string | undefined, key: string, context: ClusterContext): s
   try {
     text = context.sources.readText(given)
   } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? 'unreadable'
-    context.problems.add(path, `the file ${given} cannot be read: ${reason}`, { code: 'FILE_NOT_READABLE' })
+    context.problems.add(path, `the file ${given} cannot be read: ${fileReason(cause)}`, {
+      code: 'FILE_NOT_READABLE',
+    })
     return undefined
   }
   if (text.includes('-----BEGIN')) return text

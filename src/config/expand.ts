@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { TidemarkError } from '../base/index.ts'
+import { fileReason, TidemarkError } from '../base/index.ts'
 
 /** Where expansions take their values from. */
 export interface ExpandSources {
@@ -47,7 +47,8 @@ function fileText(path: string, sources: ExpandSources): string {
   try {
     return sources.readText(path).replace(/\r?\n$/, '')
   } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? 'unreadable'
-    throw new TidemarkError('FILE_NOT_READABLE', `the file ${path} cannot be read: ${reason}`, { cause })
+    throw new TidemarkError('FILE_NOT_READABLE', `the file ${path} cannot be read: ${fileReason(cause)}`, {
+      cause,
+    })
   }
 }

@@ -95,7 +95,8 @@ export function checkConfig(options: LoadOptions): CheckedConfig {
   }
   for (const need of document.needs) {
     if (record[need] === undefined && config[need === 'backup_id' ? 'backupId' : need] === undefined) {
-      problems.add([need], 'is missing', { hint: needHint[need] })
+      const byFlag = options.file === undefined && (need === 'source' || need === 'target')
+      problems.add([need], 'is missing', { hint: byFlag ? flagHint : needHint[need] })
     }
   }
   return { config: deepFreeze(config), problems: problems.list }
@@ -208,6 +209,7 @@ function needsOf(document: Readonly<Record<string, unknown>>, problems: Problems
   return []
 }
 
+const flagHint = 'the cluster: give --bootstrap-servers HOST:PORT'
 const needHint: Readonly<Record<Need, string>> = {
   backup_id: 'the name of the backup',
   source: 'the cluster to read from, with bootstrap_servers',

@@ -28,8 +28,6 @@ interface Part {
   size: number
 }
 
-/** Bytes from which on a copy is put in step with its source. */
-const worthAligning = 1024
 /** Parts of one object under way at once. */
 const partsAtOnce = 4
 
@@ -138,14 +136,15 @@ export class PartWriter implements ObjectWriter {
     const part = this.#filling
     const left = Math.min(piece.length - from, this.#upload.partSize - part.size)
     let segment = part.segments.at(-1)
-    let start = part.used + offBeat(piece, from, part.used, left)
+    let start = part.used
     if (!segment || start >= segment.length) {
       segment = this.#pool.take()
       part.segments.push(segment)
-      start = offBeat(piece, from, 0, left)
+      start = 0
     }
     const taken = Math.min(left, segment.length - start)
-    segment.set(piece.subarray(from, from + taken), start)
+    // Node's own copy: from memory that threads share, V8's `set` takes twice as long, and out of step with the source four times.
+    asBuffer(piece).copy(segment, start, from, from + taken)
     append(part.pieces, segment, start, start + taken)
     part.used = start + taken
     part.size += taken
@@ -220,11 +219,6 @@ function append(pieces: Buffer[], segment: Buffer, start: number, end: number): 
   }
 }
 
-/**
- * Bytes to leave free before a copy, so that it lies in step with its source. From memory that threads share, V8 copies by words where
- * both sides are in step, and byte by byte elsewhere, many times slower.
- */
-function offBeat(piece: Uint8Array, from: number, at: number, length: number): number {
-  if (length < worthAligning || piece.buffer instanceof ArrayBuffer) return 0
-  return (piece.byteOffset + from - at) & 7
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

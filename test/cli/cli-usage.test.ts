@@ -67,6 +67,13 @@ test('with -o json also mistakes in the command line are objects', async () => {
   }
 })
 
+test('without a file, a cluster that is not named is asked for by its flag', async () => {
+  await using folder = await tempFolder('usage')
+  const { status, stderr } = await runCli(['verify', '--path', folder.path, '--backup-id', 'b'])
+  assert.equal(status, 2)
+  assert.match(stderr, /target is missing \(the cluster: give --bootstrap-servers HOST:PORT\)/)
+})
+
 test('config validate reports everything in one go, exit 2, and accepts what is right, exit 0', async () => {
   await using folder = await tempFolder('usage')
   const file = join(folder.path, 'backup.yaml')
@@ -127,7 +134,7 @@ test('a file that is not there is named', async () => {
   assert.equal(status, 2)
   assert.match(
     stderr,
-    /^Error: The configuration file \/nowhere\/backup\.yaml cannot be read: there is no such file \[FILE_NOT_READABLE\]/,
+    /^Error: The configuration file \/nowhere\/backup\.yaml cannot be read: there is no such file or folder \[FILE_NOT_READABLE\]/,
   )
 })
 

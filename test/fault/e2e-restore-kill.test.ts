@@ -100,7 +100,7 @@ async function killRestores(stage: Stage, timestamp: bigint | undefined, t: Test
     for (const [group, stand] of Object.entries(shop.groups)) {
       await assertGroup(stage, topics, logs, group, stand)
     }
-    await cli(['verify', '-c', file])
+    await cli(['verify', '-c', file, '--nothing-behind'])
     const again = reportOf<ThreePhaseJson>(await (await startCli(command)).ended)
     assert.equal(again.restore.already_done, true, 'once more changes nothing')
     for (const topic of topics) await stage.target.admin.deleteTopic(topic.target)

@@ -82,6 +82,7 @@ async function assertComplete(topic: string, target: string): Promise<void> {
       topicRules: [],
       groups: { type: 'all' },
       ignoreMap: false,
+      nothingBehind: true,
       memory: 32 << 20,
     },
     jobContext(lab.store),

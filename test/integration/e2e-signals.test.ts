@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { type BackupJson, progressUntil, reportOf, Stage, type ThreePhaseJson } from '../support/e2e-stage.ts'
+import {
+  type BackupJson,
+  progressUntil,
+  type RestoreJson,
+  reportOf,
+  Stage,
+  type ThreePhaseJson,
+} from '../support/e2e-stage.ts'
 import type { SeenRecord } from '../support/java-client.ts'
 import { archivedRecords, assertSameLog, assertSameRecords, assertValid } from '../support/record-lists.ts'
 
@@ -49,9 +56,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     assert.match(result.stderr, new RegExp(`${signal}: finishing`))
     await stage.source.admin.quota({ consumer_byte_rate: undefined })
     await assertValid(stage.archive, job.backupId)
+    assert.deepEqual(await planNotices(job.backupId), ['backup-unfinished'], 'a restore of it says so')
     const held = await archivedRecords(stage.archive, job.backupId, topic, 0)
     const rest = reportOf<BackupJson>(await stage.backup(job))
     assert.equal(rest.status, 'done')
+    assert.deepEqual(await planNotices(job.backupId), [])
     assert.equal(rest.records + report.records, partitions * perPartition)
     for (const [partition, expected] of written.entries()) {
       const records = await archivedRecords(stage.archive, job.backupId, topic, partition)
@@ -123,4 +132,15 @@ test('a second signal gives up at once, and the next run completes the backup', 
 async function billing(name: string): Promise<bigint | undefined> {
   const positions = await stage.target.admin.positions('billing')
   return positions.find((p) => p.topic === name && p.partition === 0)?.offset
+}
+
+/** What a restore would have to say beforehand. */
+async function planNotices(backupId: string): Promise<string[]> {
+  const restore = {
+    create_topics: true,
+    dry_run: true,
+    topic_mapping: { [topic]: `${topic}-of-${backupId}` },
+  }
+  const { notices } = reportOf<RestoreJson>(await stage.restore({ backupId, restore }, [], 'restore'))
+  return notices.map(({ code }) => code)
 }

@@ -92,6 +92,29 @@ test('behind too many records of others the copy cannot be aligned by content, a
   assert.deepEqual(outcomes(report), [['reader', 40, 6040, 'same']])
 })
 
+test('records behind the copy are counted, by map and by content; --nothing-behind makes differences of them', async () => {
+  await backedUp('followed', { reader: 40n })
+  await restore('followed')
+  assert.deepEqual(behind(await verify('followed', ['--nothing-behind'])), [0, true, 0])
+  await fill('dr-followed', 7, 2_000_000)
+  const first = 100
+  for (const way of [[], ['--ignore-map']]) {
+    const report = await verify('followed', way)
+    assert.deepEqual([report.verified, report.partitions[0]?.same, behind(report)], [true, 100, [7, true, 0]])
+    const demanding = await verify('followed', [...way, '--nothing-behind'], 5)
+    assert.deepEqual([demanding.differences, behind(demanding)], [7, [0, true, 7]])
+    assert.deepEqual(
+      demanding.listed.map(({ kind, target }) => [kind, target?.offset]),
+      Array.from({ length: 7 }, (_, i) => ['extra', first + i]),
+    )
+  }
+  // More than one fetch holds: the rest is not read.
+  await fill('dr-followed', 10_000, 3_000_000, 1000)
+  for (const way of [[], ['--ignore-map']]) {
+    assert.deepEqual(behind(await verify('followed', way)), [10_007, false, 0])
+  }
+})
+
 test('records that the target has deleted since are counted apart, and a group whose next record is among them is not to blame', async () => {
   await backedUp('expired', { slow: 20n, quick: 80n })
   await restore('expired')
@@ -138,6 +161,8 @@ test('a group that has read on, one that stands elsewhere, and one without a pos
   assert.match(report.listed[0]?.what ?? '', /stands at 55: it has moved since/)
   const [partition] = report.partitions
   assert.deepEqual([partition?.same, report.differences], [100, 2], 'the records are all there')
+  const none = await verify('moving', ['--no-groups'])
+  assert.deepEqual([none.verified, none.positions], [true, []])
   const one = await verify('moving', ['--groups', 'still'])
   assert.deepEqual([one.verified, outcomes(one)], [true, [['still', 20, 20, 'same']]])
 
@@ -208,9 +233,9 @@ async function target(topic: string, count: number): Promise<void> {
   await fill(`dr-${topic}`, count, 1_000_000)
 }
 
-async function fill(topic: string, count: number, first = 0): Promise<void> {
+async function fill(topic: string, count: number, first = 0, size = 40): Promise<void> {
   const producer = await stage.java.producer({ 'bootstrap.servers': stage.source.cluster.bootstrap })
-  await producer.fill({ topic, partitions: 1, first, count, size: 40 })
+  await producer.fill({ topic, partitions: 1, first, count, size })
   await producer.close()
 }
 
@@ -242,6 +267,12 @@ function aligned({ partitions }: VerifyJson): unknown {
 /** Group, position at the source, position that was looked at, and what was found there. */
 function outcomes({ positions }: VerifyJson): unknown {
   return positions.map((each) => [each.group, each.source, each.target, each.outcome]).sort()
+}
+
+/** Records behind the copy, whether they were counted one by one, and those that are of no archive. */
+function behind({ partitions }: VerifyJson): unknown {
+  const [partition] = partitions
+  return [partition?.behind, partition?.behind_exact, partition?.extra]
 }
 
 function codes({ notices }: VerifyJson): string[] {

@@ -395,6 +395,20 @@ test('validation of a restore says what stands in the way, and changes nothing',
   )
 })
 
+test('validation of a restore that is done says so, and takes what it has made for no obstacle', async () => {
+  const topic = await lab.createTopic('validated-again', 1)
+  await lab.write([{ topic, value: 'v' }])
+  await lab.backup('validated-again', { include: [topic] })
+  const job = lab.job('validated-again', { include: [topic] })
+  const { restore } = await threePhase('validated-again', { include: [topic] })
+  const found = await validateRestore(job, jobContext(lab.store))
+  assert.deepEqual(found.obstacles, [])
+  assert.deepEqual(
+    found.notices.map(({ code, message }) => [code, message]),
+    [['done', `The restore ${restore.restoreId} is done: running it again changes nothing`]],
+  )
+})
+
 async function threePhase(backupId: string, options: Partial<RestoreJob>): Promise<ThreePhaseReport> {
   return await runThreePhaseRestore(lab.job(backupId, options), jobContext(lab.store))
 }
@@ -410,6 +424,7 @@ async function verify(backupId: string, options: Partial<VerifyJob>): Promise<Ve
     topicRules: [],
     groups: { type: 'none' },
     ignoreMap: false,
+    nothingBehind: false,
     memory: 32 << 20,
     ...options,
   }

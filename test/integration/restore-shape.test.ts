@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { isTidemarkError } from '../../src/base/index.ts'
 import { partitionForKey } from '../../src/records/index.ts'
+import { JavaAdmin } from '../support/java-admin.ts'
 import { kafkaTool } from '../support/kafka-tools.ts'
 import { content, RestoreLab, range } from '../support/restore-lab.ts'
 
@@ -252,6 +253,31 @@ test('batches that the target does not take are split; a record that does not fi
     (error: unknown) => isTidemarkError(error, 'RECORD_TOO_LARGE'),
   )
   assert.equal((await lab.here('small')).length, 0)
+})
+
+test('of several records that are too large, the hint names a size that takes all of them', async () => {
+  for (const [topic, sizes] of [
+    ['growing', [9000, 30_000, 60_000]],
+    ['growing-long', Array.from({ length: 15 }, (_, i) => 9000 + 5000 * i)],
+  ] as const) {
+    await lab.createTopic(topic, 1)
+    for (const size of sizes)
+      await lab.write([{ topic, value: Buffer.from(range(size).map((j) => (j * j * 13) % 251)) }])
+    await lab.backup(topic, { include: [topic] })
+    await lab.createTopic(`${topic}-copy`, 1, { 'max.message.bytes': '4096' }, lab.target)
+    const rules = { topicRules: [{ type: 'exact', from: topic, to: `${topic}-copy` }] } as const
+    let hint = ''
+    await assert.rejects(lab.restore(topic, { include: [topic], ...rules }), (error: unknown) => {
+      hint = isTidemarkError(error, 'RECORD_TOO_LARGE') ? (error.hint ?? '') : ''
+      return hint !== ''
+    })
+    const needed = /max\.message\.bytes of \S+ to (\d+) or more/.exec(hint)?.[1]
+    assert.ok(needed, hint)
+    const admin = new JavaAdmin(lab.java, lab.target.bootstrap)
+    await admin.configure(`${topic}-copy`, { 'max.message.bytes': needed })
+    await lab.restore(topic, { include: [topic], ...rules })
+    assert.equal((await lab.here(`${topic}-copy`)).length, sizes.length)
+  }
 })
 
 test('records from the far future, a record of three megabytes, tombstones and an empty partition arrive', async () => {

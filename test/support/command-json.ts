@@ -56,6 +56,8 @@ export interface VerifyJson {
     readonly extra: number
     readonly compacted: number
     readonly expired: number
+    readonly behind: number
+    readonly behind_exact: boolean
   }[]
   readonly positions: readonly {
     readonly group: string

@@ -4,19 +4,28 @@ import { join } from 'node:path'
 import type { StoreSpec } from '../../src/storage/index.ts'
 import { guardFolder, startServer, waitForPort } from './broker-process.ts'
 import { freePort } from './free-port.ts'
-import { goProgram } from './go-program.ts'
+import { type GoProgram, goProgram } from './go-program.ts'
+
+const versitygw: GoProgram = {
+  name: 'versitygw',
+  package: 'github.com/versity/versitygw/cmd/versitygw',
+  version: 'v1.8.0',
+}
+const minio: GoProgram = {
+  name: 'minio',
+  package: 'github.com/minio/minio',
+  version: 'v0.0.0-20260212201848-7aac2a2c5b7c',
+}
 
 /** Path of the S3 server's program, built when first asked for. */
 export function s3ServerProgram(): Promise<string> {
-  return goProgram({
-    name: 'versitygw',
-    package: 'github.com/versity/versitygw/cmd/versitygw',
-    version: 'v1.8.0',
-  })
+  return goProgram(versitygw)
 }
 
 /** A running S3 server with buckets as folders. */
 export interface S3Server extends AsyncDisposable {
+  /** Name and version, for reports. */
+  readonly name: string
   readonly port: number
   /** `http://127.0.0.1:port`. */
   readonly endpoint: string
@@ -28,8 +37,10 @@ export interface S3Server extends AsyncDisposable {
   spec(bucket: string, more?: { readonly prefix?: string; readonly endpoint?: string }): S3ServerSpec
   /** URL for a command line; the keys come from `env`. */
   url(bucket: string, prefix?: string): string
-  /** Folder in which the server keeps the objects of a bucket as files. */
+  /** Folder in which the server keeps the objects of a bucket. */
   folder(bucket: string): string
+  /** CPU seconds, user and system, that the server has used since it was last started. */
+  cpuSeconds(): Promise<number>
   /** SIGKILL; `start` brings it back with its data on the same port. */
   kill(): Promise<void>
   start(): Promise<void>
@@ -46,9 +57,44 @@ export interface S3ServerOptions {
 
 const keys = { accessKeyId: 'tidemark-test', secretAccessKey: 'only-for-tests-on-loopback' } as const
 
+/** How a program is started as a server of S3 whose buckets are the folders in `data`. */
+interface Launch {
+  readonly name: string
+  command(port: number, data: string): Promise<readonly string[]> | readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
 /** Starts a real S3 server (versitygw) on a free port, with a folder of its own that goes with it. */
 export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
   const program = await s3ServerProgram()
+  return await start({
+    name: `versitygw ${versitygw.version}`,
+    command: (port, data) => [
+      ...[program, '--quiet', '--keep-alive', '--port', `127.0.0.1:${port}`],
+      ...['posix', ...(options.backend ?? []), data],
+    ],
+    env: { ROOT_ACCESS_KEY: keys.accessKeyId, ROOT_SECRET_KEY: keys.secretAccessKey },
+  })
+}
+
+/** Starts MinIO, whose checksums cost it less and which keeps objects in files of its own form. */
+export async function startMinio(): Promise<S3Server> {
+  const program = await goProgram(minio)
+  return await start({
+    name: `MinIO ${minio.version.slice('v0.0.0-'.length, 'v0.0.0-'.length + 8)}`,
+    command: async (port, data) => [
+      ...[program, 'server', '--quiet', '--address', `127.0.0.1:${port}`],
+      ...['--console-address', `127.0.0.1:${await freePort()}`, data],
+    ],
+    env: {
+      MINIO_ROOT_USER: keys.accessKeyId,
+      MINIO_ROOT_PASSWORD: keys.secretAccessKey,
+      MINIO_BROWSER: 'off',
+    },
+  })
+}
+
+async function start({ name, command, env }: Launch): Promise<S3Server> {
   const folder = await mkdtemp(join(tmpdir(), 'tidemark-s3-'))
   const guard = guardFolder(folder)
   const data = join(folder, 'data')
@@ -56,12 +102,7 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
   await mkdir(data)
   const port = await freePort()
   const launch = async () => {
-    const backend = ['posix', ...(options.backend ?? []), data]
-    const server = await startServer(
-      [program, '--quiet', '--keep-alive', '--port', `127.0.0.1:${port}`, ...backend],
-      log,
-      { ROOT_ACCESS_KEY: keys.accessKeyId, ROOT_SECRET_KEY: keys.secretAccessKey },
-    )
+    const server = await startServer(await command(port, data), log, env)
     try {
       await waitForPort(port, server, 30_000)
     } catch (cause) {
@@ -79,6 +120,7 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
     await server.ended()
   }
   return {
+    name,
     port,
     endpoint,
     env: {
@@ -92,6 +134,7 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
     spec: (bucket, more = {}) => ({ backend: 's3', bucket, region: 'us-east-1', endpoint, ...keys, ...more }),
     url: (bucket, prefix = '') => `s3://${bucket}/${prefix}?endpoint=${endpoint}&region=us-east-1`,
     folder: (bucket) => join(data, bucket),
+    cpuSeconds: () => cpuSeconds(server.pid),
     kill: stop,
     async start() {
       server = await launch()
@@ -102,4 +145,14 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
       guard[Symbol.dispose]()
     },
   }
+}
+
+/** What Linux has accounted to a process, in its ticks of a hundredth of a second. */
+async function cpuSeconds(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+  return (Number(user) + Number(system)) / 100
 }

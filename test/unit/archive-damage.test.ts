@@ -13,7 +13,7 @@ import { loadBackup } from '../../src/archive/load.ts'
 import { BackupPlace } from '../../src/archive/place.ts'
 import { sealJson } from '../../src/archive/sealed-json.ts'
 import { thisWriter } from '../../src/archive/writer-entry.ts'
-import { isTidemarkError } from '../../src/base/index.ts'
+import { isTidemarkError, noTelemetry } from '../../src/base/index.ts'
 import { MemoryStore } from '../../src/storage/memory.ts'
 import { accountOf, batchBytes, chunkOf, describedTopic, writerContext } from '../support/archive-data.ts'
 
@@ -255,6 +255,35 @@ test('what a newer program wrote is refused as such, and what is damaged is not 
   await assert.rejects(openBackup(store, 'b'), (error) => isTidemarkError(error, 'ARCHIVE_DAMAGED'))
   await store.put('b/backup.json', Buffer.from('{}'))
   await assert.rejects(openBackup(store, 'b'), (error) => isTidemarkError(error, 'ARCHIVE_DAMAGED'))
+})
+
+test('a backup that has lost its identity is damaged, not absent, and is not begun anew', async () => {
+  const store = await sample()
+  await store.delete(['b/backup.json'])
+  const missing = (error: unknown) => {
+    assert.ok(isTidemarkError(error, 'ARCHIVE_DAMAGED'), String(error))
+    assert.match(error.message, /backup\.json is missing/)
+    return true
+  }
+  await assert.rejects(openBackup(store, 'b'), missing)
+  await assert.rejects(openBackupWriter(store, 'b', { sourceClusterId: 'c' }, writerContext()), missing)
+  assert.equal(await store.head('b/backup.json'), undefined, 'nothing was made')
+  const [listed] = await listBackups(store)
+  assert.deepEqual([listed?.backupId, listed?.error?.code], ['b', 'ARCHIVE_DAMAGED'])
+})
+
+test('that the newest commits were lost is said by whoever opens the backup, and a run goes on from what is left', async () => {
+  const store = await sample()
+  const newest = (await openBackup(store, 'b')).commit
+  await store.delete([`b/commits/${String(newest).padStart(20, '0')}.json`])
+  const said: string[] = []
+  const telemetry = { ...noTelemetry, log: (_: unknown, message: string) => said.push(message) }
+  const reader = await openBackup(store, 'b', { telemetry })
+  assert.equal(reader.commit, newest - 1)
+  assert.equal(said.length, 1)
+  assert.match(said[0] ?? '', /newest commits are missing.*the backup ends with commit/)
+  await addTo(store, 'b', 1, {})
+  assert.equal((await openBackup(store, 'b')).commit, newest)
 })
 
 test('rubbish with a valid checksum is refused with the name of the object and of the member', async () => {

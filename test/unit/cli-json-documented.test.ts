@@ -333,6 +333,8 @@ const verified: VerifyReport = {
       compacted: 0,
       expired: 0,
       extra: 0,
+      behind: 0,
+      behindExact: true,
     },
   ],
   positions: [

@@ -43,7 +43,7 @@ test('a variable that is not set is a problem with its line, and names no value'
 test('a file that cannot be read is a problem', () => {
   const [problem] = read(`a: \${file:/nowhere}`).problems
   assert.equal(problem?.code, 'FILE_NOT_READABLE')
-  assert.match(problem?.message ?? '', /\/nowhere cannot be read: ENOENT/)
+  assert.match(problem?.message ?? '', /\/nowhere cannot be read: there is no such file/)
 })
 
 test('places of nested keys and list items are found', () => {

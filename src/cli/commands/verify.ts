@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Override } from '../../config/index.ts'
+import type { VerifyJob } from '../../restore/index.ts'
 import { type ArchiveFlags, addArchiveFlags, archiveOf } from '../flags/archive-flags.ts'
 import { addClusterFlags, type ClusterFlags, clusterOverrides } from '../flags/cluster-flags.ts'
 import { countOf } from '../flags/count.ts'
@@ -15,10 +16,12 @@ import type { RunFlags, Session } from '../session.ts'
 interface Flags extends ArchiveFlags, ClusterFlags, FormatFlags, RunFlags {
   readonly topics?: string
   readonly topicMapping?: readonly string[]
-  readonly groups?: string
+  /** False with `--no-groups`. */
+  readonly groups?: string | false
   readonly restoreId?: string
   readonly stateFolder?: string
   readonly ignoreMap?: boolean
+  readonly nothingBehind?: boolean
   readonly listed: string
 }
 
@@ -28,16 +31,18 @@ export function define(command: Command, session: Session): void {
     .option('--topics <a,b,…>', 'only these source topics: names, globs or ~regex')
     .option('--topic-mapping <source=target>', 'how a topic was renamed, where no restore is known', collect)
     .option('-g, --groups <a,b,…>', 'positions of these groups only; else of every captured group')
+    .option('--no-groups', 'no positions: the records only')
     .option('--restore-id <id>', 'the restore to verify; else the newest one to the target')
     .option('--state-folder <folder>', 'folder of the journal, when it does not lie beside the backup')
     .option('--ignore-map', 'find records by their content although there is a map')
+    .option('--nothing-behind', 'records that follow the copy on the target are differences, too')
     .option('--listed <count>', 'differences that are listed; all are counted', '100')
   addRunFlags(addFormatFlags(command)).addHelpText(
     'after',
     `
 Reads archive and target and compares every record: key, value, headers, timestamp, order. For each group and partition
 it fetches the record at the position and proves that it is the one of the source. Differences are listed with both
-sides; exit 5.
+sides; exit 5. Records that were written behind the copy since are counted, not compared.
 
 Examples:
   kafka-backup verify -p /data/backups -b nightly --bootstrap-servers kafka-dr:9092
@@ -55,7 +60,6 @@ async function run(flags: Flags, session: Session): Promise<void> {
     overrides: overridesOf(flags),
   })
   const target = required(config.target, '--bootstrap-servers')
-  const names = flags.groups === undefined ? undefined : splitPatterns([flags.groups], '--groups')
   const { verifyRestore } = await import('../../restore/index.ts')
   const reports = await import('../reports/verify-report.ts')
   const { restore } = config
@@ -69,8 +73,9 @@ async function run(flags: Flags, session: Session): Promise<void> {
         include: restore?.include ?? [],
         exclude: restore?.exclude ?? [],
         topicRules: restore?.topicRules ?? [],
-        groups: names === undefined ? { type: 'all' } : { type: 'named', names },
+        groups: groupsOf(flags.groups),
         ignoreMap: flags.ignoreMap ?? false,
+        nothingBehind: flags.nothingBehind ?? false,
         memory: restore?.memory ?? defaultMemory,
         listed,
       },
@@ -79,6 +84,11 @@ async function run(flags: Flags, session: Session): Promise<void> {
   )
   await session.print(format, reports.verifyObject(report), () => reports.verifyText(report))
   session.status = report.differences === 0 ? 0 : 5
+}
+
+function groupsOf(asked: Flags['groups']): VerifyJob['groups'] {
+  if (asked === false) return { type: 'none' }
+  return asked === undefined ? { type: 'all' } : { type: 'named', names: splitPatterns([asked], '--groups') }
 }
 
 const defaultMemory = 64 * 1024 * 1024

@@ -19,7 +19,10 @@ export function verifyObject(report: VerifyReport): Readonly<Record<string, unkn
     target_cluster_id: report.targetClusterId,
     verified: report.differences === 0,
     differences: report.differences,
-    partitions: report.partitions.map((partition) => ({ ...partition })),
+    partitions: report.partitions.map(({ behindExact, ...partition }) => ({
+      ...partition,
+      behind_exact: behindExact,
+    })),
     positions: report.positions.map((position) => ({ ...position, committed: position.committed ?? null })),
     listed: report.listed.map(differenceObject),
     notices: report.notices.map(noticeObject),
@@ -37,6 +40,7 @@ export function verifyText(report: VerifyReport): string {
     `  Backup ${printable(report.backupId)}, commit ${report.commit}; target ${report.targetClusterId}; ${
       report.restoreId === undefined ? 'no restore is known' : `restore ${printable(report.restoreId)}`
     }; ${durationText(report.durationMs)}`,
+    ...behindLines(report),
     '',
     ...tableLines(partitionColumns, report.partitions.map(partitionRow)),
   ]
@@ -61,6 +65,7 @@ const partitionColumns: readonly Column[] = [
   { title: 'Extra', numeric: true },
   { title: 'Compacted', numeric: true },
   { title: 'Expired', numeric: true },
+  { title: 'Behind', numeric: true },
 ]
 
 function partitionRow(partition: VerifiedPartition): readonly string[] {
@@ -69,7 +74,15 @@ function partitionRow(partition: VerifiedPartition): readonly string[] {
     `${partition.topic}/${partition.partition}`,
     partition.aligned,
     ...[expected, same, different, missing, extra, compacted, expired].map((count) => countText(count)),
+    `${partition.behindExact ? '' : '≤ '}${countText(partition.behind)}`,
   ]
+}
+
+function behindLines({ partitions }: VerifyReport): readonly string[] {
+  const behind = partitions.reduce((sum, partition) => sum + partition.behind, 0)
+  if (behind === 0) return []
+  const most = partitions.every(({ behindExact }) => behindExact) ? '' : 'At most '
+  return [`  ${most}${plural(behind, 'record')} behind the copy, written since, not compared`]
 }
 
 const positionColumns: readonly Column[] = [

@@ -1,5 +1,6 @@
 import type { BackupIdentity } from '../../archive/index.ts'
 import type { RestoreJob, RestoreNotice } from '../job.ts'
+import { roomFor } from './batch-room.ts'
 import { judgeConfigs } from './existing-configs.ts'
 import { finalConfigs, sourceConfig } from './final-configs.ts'
 import { neededPartitions, planLanes } from './lanes.ts'
@@ -16,9 +17,6 @@ import { targetTopic } from './topic-rules.ts'
 
 /** What a broker takes when nobody has said otherwise: 1 MiB and the overhead of a batch. */
 const DEFAULT_MESSAGE_BYTES = 1_048_588
-/** How much a single record may grow by headers, and by another implementation of its codec. */
-const GROWTH_FACTOR = 1.1
-const GROWTH_BYTES = 1024
 
 export interface PlanInput {
   readonly job: RestoreJob
@@ -133,7 +131,7 @@ function planTopic(target: string, sources: readonly SourceTopic[], context: Con
     largestBatch,
     lanes,
     scan: {
-      sizes: largestBatch * GROWTH_FACTOR + GROWTH_BYTES > limit,
+      sizes: roomFor(largestBatch) > limit,
       nullKeys: compacts && !sourcesCompact && largestBatch > 0,
     },
   }
@@ -198,8 +196,7 @@ function createdLimit(
   const asked = Number(job.configOverrides['max.message.bytes'])
   if (Number.isFinite(asked) && asked > 0) return asked
   const source = Number(sourceConfig(description, 'max.message.bytes'))
-  const roomy = Math.ceil(largestBatch * GROWTH_FACTOR) + GROWTH_BYTES
-  return Math.max(Number.isFinite(source) ? source : 0, DEFAULT_MESSAGE_BYTES, roomy)
+  return Math.max(Number.isFinite(source) ? source : 0, DEFAULT_MESSAGE_BYTES, roomFor(largestBatch))
 }
 
 function compactsInTheEnd(

@@ -5,8 +5,14 @@ import { type BatchWish, judgeBatch } from '../copy/batch-verdict.ts'
 import { headerEdit, timeRange } from '../copy/lane-context.ts'
 import type { RestoreJob } from '../job.ts'
 import { HeaderEditor } from '../recode/header-editor.ts'
+import { roomFor } from './batch-room.ts'
 import type { LaneInput, Obstacle, PlannedTopic, RestorePlan } from './plan-types.ts'
 import { chunksInWindow } from './source-topics.ts'
+
+/** An obstacle; of a batch that is too large, its bytes. */
+interface Found extends Obstacle {
+  readonly size?: number
+}
 
 /** Obstacles of one topic after which no more are looked for. */
 const ENOUGH = 10
@@ -24,12 +30,12 @@ export async function scanRecords(
   const obstacles: Obstacle[] = []
   for (const topic of plan.topics) {
     if (!topic.scan.sizes && !topic.scan.nullKeys) continue
-    const found: Obstacle[] = []
+    const found: Found[] = []
     for (const input of topic.lanes.flatMap((lane) => lane.inputs)) {
       if (found.length >= ENOUGH) break
       await scanInput({ reader, job, plan, topic, input, found, signal })
     }
-    obstacles.push(...found)
+    obstacles.push(...found.map((obstacle) => withSize(obstacle, topic, found)))
   }
   return obstacles
 }
@@ -40,7 +46,7 @@ interface Scan {
   readonly plan: RestorePlan
   readonly topic: PlannedTopic
   readonly input: LaneInput
-  readonly found: Obstacle[]
+  readonly found: Found[]
   readonly signal: AbortSignal
 }
 
@@ -67,7 +73,7 @@ async function scanInput(scan: Scan): Promise<void> {
 }
 
 function mayBeTooLarge(ref: ChunkRef, topic: PlannedTopic): boolean {
-  return ref.chunk.largestBatch * 1.1 + 1024 > topic.limit
+  return roomFor(ref.chunk.largestBatch) > topic.limit
 }
 
 function scanChunk(
@@ -85,7 +91,7 @@ function scanChunk(
     const verdict = judgeBatch(bytes, at, end, from, to, wish)
     if (verdict !== 'skip') {
       const range = verdict === 'recode' ? wish.range : undefined
-      if (topic.scan.sizes && (end - at) * 1.1 + 1024 > topic.limit) {
+      if (topic.scan.sizes && roomFor(end - at) > topic.limit) {
         const recode = { input: 0, from: ref.from, to: ref.to, range, headers: editor, skip: 0 }
         try {
           if (verdict !== 'raw') recodeBatch(bytes, at, { ...recode, limit: topic.limit, place: wish.place })
@@ -124,16 +130,24 @@ function firstNullKey(
   return undefined
 }
 
-function obstacleOf(error: TidemarkError, topic: PlannedTopic, input: LaneInput): Obstacle {
+function obstacleOf(error: TidemarkError, topic: PlannedTopic, input: LaneInput): Found {
   const { size, limit, offset } = error.details
   return {
     code: 'RECORD_TOO_LARGE',
     message: `The record at offset ${offset} of ${input.topic}-${input.source.partition} makes a batch of ${size} bytes, and the target topic ${topic.target} takes ${limit}`,
-    hint: `Raise max.message.bytes of ${topic.target} to ${size} or more.`,
     topic: input.topic,
     partition: input.source.partition,
     ...(offset !== undefined && { offset }),
+    ...(size !== undefined && { size: Number(size) }),
   }
+}
+
+/** What to raise the limit to: what all of them need, and where more may follow, what any batch of the topic can need. */
+function withSize({ size, ...obstacle }: Found, topic: PlannedTopic, found: readonly Found[]): Obstacle {
+  if (size === undefined) return obstacle
+  const all = found.length < ENOUGH ? 0 : roomFor(topic.largestBatch)
+  const needed = Math.max(all, ...found.map((one) => one.size ?? 0))
+  return { ...obstacle, hint: `Raise max.message.bytes of ${topic.target} to ${needed} or more.` }
 }
 
 function nullKey(topic: PlannedTopic, input: LaneInput, offset: bigint): Obstacle {

@@ -1,5 +1,7 @@
+import type { BackupReader } from '../../archive/index.ts'
 import { TidemarkError } from '../../base/index.ts'
 import { type SelectedGroups, selectGroups } from '../../offsets/index.ts'
+import type { RestoreNotice } from '../job.ts'
 import { buildPlan } from '../plan/build-plan.ts'
 import type { Obstacle, RestorePlan, TargetFacts } from '../plan/plan-types.ts'
 import { scanRecords } from '../plan/scan-records.ts'
@@ -28,7 +30,7 @@ export async function makePlan({ job, context, cluster, reader, journal }: Envir
   const facts = journal?.header.facts ?? (await gatherTargetFacts(cluster, names, signal))
   const { identity, commit } = reader
   const plan = buildPlan({ job, identity, commit, sources: selected.topics, facts })
-  const notices = [...selected.notices, ...plan.notices]
+  const notices = [...unfinishedNotice(reader), ...selected.notices, ...plan.notices]
   if (journal && journal.header.planHash !== plan.hash) {
     throw new TidemarkError(
       'RESTORE_MISMATCH',
@@ -39,6 +41,13 @@ export async function makePlan({ job, context, cluster, reader, journal }: Envir
     )
   }
   return { plan: { ...plan, notices }, facts, groups }
+}
+
+/** That the backup ends in the middle of a run is not seen by looking at the copy. */
+function unfinishedNotice({ identity, commit, complete }: BackupReader): readonly RestoreNotice[] {
+  if (complete) return []
+  const message = `The backup ${identity.backupId} ends with commit ${commit} in the middle of a run, which was interrupted or is still going on: what that run has not committed is not restored`
+  return [{ code: 'backup-unfinished', message }]
 }
 
 /** Everything that stands in the way of a restore that is to begin: what the plan knows, and what only the records tell. */

@@ -58,7 +58,7 @@ export async function executePlan(environment: Environment, made: MadePlan): Pro
   return await runPhases(phase, lock, started)
 }
 
-async function takeLock(prefix: string, { context, stateStore }: Environment): Promise<Lock> {
+async function takeLock(prefix: string, { job, context, stateStore }: Environment): Promise<Lock> {
   const { clock, signal, telemetry } = context
   const onWait = (owner: string, ms: number) => {
     const seconds = Math.round(ms / 1000)
@@ -73,7 +73,10 @@ async function takeLock(prefix: string, { context, stateStore }: Environment): P
       'STORAGE_DENIED',
       `The journal of the restore cannot be written: ${error.message}`,
       {
-        hint: 'Allow writing below restores/ beside the backup, or name a folder for it with restore.state_folder.',
+        hint:
+          job.stateFolder === undefined
+            ? 'Allow writing below restores/ beside the backup, or name a folder for it with restore.state_folder.'
+            : `Allow writing in ${job.stateFolder}, the folder for journals.`,
         details: error.details,
         cause: error,
       },

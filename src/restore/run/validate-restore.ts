@@ -1,9 +1,10 @@
 import { isTidemarkError } from '../../base/index.ts'
 import type { JobContext } from '../../storage/index.ts'
 import type { RestoreJob, RestoreNotice } from '../job.ts'
-import type { Obstacle } from '../plan/plan-types.ts'
+import type { Obstacle, RestorePlan } from '../plan/plan-types.ts'
+import type { JournalHeader } from '../state/journal-types.ts'
 import { checkObjects } from './check-objects.ts'
-import { openEnvironment } from './environment.ts'
+import { type Environment, openEnvironment } from './environment.ts'
 import { findObstacles, makePlan } from './make-plan.ts'
 
 /** What a restore would meet. */
@@ -26,7 +27,8 @@ export interface ValidateRestoreReport {
 /**
  * Checks configuration, archive and target of a restore without writing anything: the backup can be read and all objects that are
  * needed are there, the groups were captured, the topics exist or may be created, and take the records. Obstacles are in
- * the report; rejects only when it cannot even look.
+ * the report; rejects only when it cannot even look. What an earlier run of this restore has made is no obstacle; that
+ * there was one is said.
  */
 export async function validateRestore(job: RestoreJob, context: JobContext): Promise<ValidateRestoreReport> {
   const started = context.clock.monotonic()
@@ -44,7 +46,8 @@ export async function validateRestore(job: RestoreJob, context: JobContext): Pro
       ...(error.hint !== undefined && { hint: error.hint }),
     })
   }
-  const missing = plan.topics.filter((topic) => topic.action === 'create')
+  const there = journal ? await existing(environment, plan) : new Set<string>()
+  const missing = plan.topics.filter(({ action, target }) => action === 'create' && !there.has(target))
   if (job.createTopics && missing.length > 0) {
     const asked = missing.map(({ target, partitions, replicationFactor }) => ({
       name: target,
@@ -75,7 +78,22 @@ export async function validateRestore(job: RestoreJob, context: JobContext): Pro
     bytes: plan.bytes,
     groups: groups?.groups.length ?? 0,
     obstacles,
-    notices: plan.notices,
+    notices: journal ? [begunNotice(journal.header), ...plan.notices] : plan.notices,
     durationMs: context.clock.monotonic() - started,
   }
+}
+
+/** The target topics that are there by now: a plan that was begun shows them as they were before. */
+async function existing({ cluster, context }: Environment, plan: RestorePlan): Promise<ReadonlySet<string>> {
+  const names = plan.topics.map(({ target }) => target)
+  const topics = names.length === 0 ? [] : await cluster.topics(names, { signal: context.signal })
+  return new Set(topics.map(({ name }) => name))
+}
+
+function begunNotice({ restoreId, stage }: JournalHeader): RestoreNotice {
+  const goesOn =
+    stage === 'done'
+      ? 'is done: running it again changes nothing'
+      : 'was begun: running it goes on where it stopped'
+  return { code: stage === 'done' ? 'done' : 'begun', message: `The restore ${restoreId} ${goesOn}` }
 }

@@ -30,6 +30,7 @@ export class ContentSide {
   readonly #counts: Counts
   readonly #findings: Findings
   readonly #gone: GoneRecords
+  readonly #countTo: bigint | undefined
   /** Records of both sides that have not found their counterpart. */
   #expected: Light[] = []
   #actual: Light[] = []
@@ -43,12 +44,15 @@ export class ContentSide {
     readonly counts: Counts
     readonly findings: Findings
     readonly gone: GoneRecords
+    /** Undefined: records behind the copy are extra. Else they are counted up to here, the end of the log. */
+    readonly countTo: bigint | undefined
   }) {
     this.#log = options.log
     this.#rule = options.rule
     this.#counts = options.counts
     this.#findings = options.findings
     this.#gone = options.gone
+    this.#countTo = options.countTo
   }
 
   /** Takes the next record of the archive. */
@@ -74,12 +78,30 @@ export class ContentSide {
       await this.#meet(REACH)
       if (this.#expected.length === before) this.#drop(before, 0)
     }
-    for (const { key } of this.#actual) this.#gone.seen(key)
-    while (this.#gone.waiting && (await this.#log.advance())) this.#gone.seen(this.#log.cursor?.key() ?? null)
+    await this.#behind()
     const { expected, same, topic, partition } = this.#counts
     if (expected === 0 || same > 0) return []
     const message = `${topic}-${partition} cannot be aligned with the archive by content: no record is the same. Was it restored there, into an empty topic?`
     return [{ code: 'not-aligned', message, topic, partition }]
+  }
+
+  /** What follows on the target may be the reason why records are gone; besides, it is counted. */
+  async #behind(): Promise<void> {
+    const countTo = this.#countTo
+    const passed = (light: Light) => {
+      this.#gone.seen(light.key)
+      if (countTo === undefined) this.#extra(light)
+      else this.#counts.behind++
+    }
+    for (const light of this.#actual.splice(0)) passed(light)
+    while (this.#gone.waiting || countTo === undefined) {
+      const light = await this.#nextActual()
+      if (!light) return
+      passed(light)
+    }
+    const { records, exact } = await this.#log.rest(countTo)
+    this.#counts.behind += records
+    this.#counts.behindExact = exact
   }
 
   /** Tries to bring the sides together, ever more rarely; gives up on the older half when they are too far apart. */
@@ -138,18 +160,21 @@ export class ContentSide {
       this.#gone.seen(key)
       this.#gone.gone(key, tombstone, source ?? { topic, partition }, offset, () => shown ?? bare(light))
     }
-    for (const light of extra) {
-      this.#counts.extra++
-      this.#findings.add({
-        kind: 'extra',
-        topic,
-        partition,
-        source: undefined,
-        what: `the record at target offset ${light.offset} is not of the archive`,
-        archive: undefined,
-        target: light.shown,
-      })
-    }
+    for (const light of extra) this.#extra(light)
+  }
+
+  #extra({ offset, shown }: Light): void {
+    const { topic, partition } = this.#counts
+    this.#counts.extra++
+    this.#findings.add({
+      kind: 'extra',
+      topic,
+      partition,
+      source: undefined,
+      what: `the record at target offset ${offset} is not of the archive`,
+      archive: undefined,
+      target: shown,
+    })
   }
 
   /** Records leave in their order: a key that comes here comes later than those that were dropped before. */

@@ -15,6 +15,8 @@ export function newCounts(topic: string, partition: number, aligned: 'map' | 'co
     compacted: 0,
     expired: 0,
     extra: 0,
+    behind: 0,
+    behindExact: true,
   }
 }
 

@@ -11,6 +11,8 @@ export interface SideOptions {
   readonly from: bigint
   /** Nobody else's records are expected between those of the copy. */
   readonly exclusive: boolean
+  /** Undefined: records behind the copy are extra. Else they are counted up to here, the end of the log. */
+  readonly countTo: bigint | undefined
   readonly counts: Counts
   readonly findings: Findings
   readonly gone: GoneRecords
@@ -60,11 +62,19 @@ export class MappedSide {
     this.#compare(input, source)
   }
 
-  /** All records of the archive have been seen: looks for later records of keys that are still waited for. */
+  /** All records of the archive have been seen: looks for later records of keys that are still waited for, and counts what is behind. */
   async end(): Promise<void> {
-    const { gone, log } = this.#options
-    if (this.#unread) gone.seen(log.cursor?.key() ?? null)
-    while (gone.waiting && (await log.advance())) gone.seen(log.cursor?.key() ?? null)
+    const { gone, log, counts, countTo } = this.#options
+    while (this.#unread || ((gone.waiting || countTo === undefined) && (await log.advance()))) {
+      this.#unread = false
+      gone.seen(log.cursor?.key() ?? null)
+      if (countTo === undefined) this.#extra()
+      else counts.behind++
+    }
+    if (countTo === undefined) return
+    const { records, exact } = await log.rest(countTo)
+    counts.behind += records
+    counts.behindExact = exact
   }
 
   async #moveTo(target: number): Promise<void> {

@@ -54,6 +54,31 @@ export class TargetLog {
     return false
   }
 
+  /**
+   * How many records follow the current one, up to the log's `end`. What is at hand and one more fetch are counted; of what
+   * lies farther, offsets are, among which may be some without a record: then the answer is not `exact`.
+   */
+  async rest(end: bigint): Promise<{ readonly records: number; readonly exact: boolean }> {
+    let records = 0
+    while (this.cursor?.next()) records++
+    this.cursor = undefined
+    records += this.#countBatches()
+    if (this.#next >= end || !(await this.#fetch())) return { records, exact: true }
+    records += this.#countBatches()
+    const left = end > this.#next && !this.#ended ? Number(end - this.#next) : 0
+    return { records: records + left, exact: left === 0 }
+  }
+
+  /** Passes over what has been fetched. */
+  #countBatches(): number {
+    let records = 0
+    while (this.#openBatch()) {
+      while (this.cursor?.next()) if (this.cursor.offset >= this.#low) records++
+      this.cursor = undefined
+    }
+    return records
+  }
+
   #openBatch(): boolean {
     for (;;) {
       while (this.#at < this.#end) {

@@ -25,6 +25,7 @@ export interface VerifyLaneInput {
   readonly maps: MapSet | undefined
   readonly logs: LogTable
   readonly exclusive: boolean
+  readonly nothingBehind: boolean
   readonly compacted: boolean
   readonly rule: HeaderRule
   readonly window: TimeWindow | undefined
@@ -51,7 +52,7 @@ export async function verifyLane(input: VerifyLaneInput): Promise<VerifiedLane> 
     const into = maps?.into(lane.target, partition) ?? []
     const counts = newCounts(lane.target, partition, maps ? 'map' : 'content')
     const gone = new GoneRecords(counts, findings, input.compacted)
-    const logStart = logs.get(lane.target)?.get(partition)?.logStart ?? 0n
+    const { logStart, logEnd } = logs.get(lane.target)?.get(partition) ?? { logStart: 0n, logEnd: 0n }
     const from = maps ? beginning(into) : logStart
     const log = new TargetLog(
       input.reader,
@@ -59,7 +60,8 @@ export async function verifyLane(input: VerifyLaneInput): Promise<VerifiedLane> 
       from > logStart ? from : logStart,
       input.signal,
     )
-    const shared = { log, counts, findings, gone, rule: input.rule }
+    const countTo = input.nothingBehind ? undefined : logEnd
+    const shared = { log, counts, findings, gone, rule: input.rule, countTo }
     const mapped = maps && new MappedSide({ ...shared, logStart, from, exclusive: input.exclusive })
     const content = maps ? undefined : new ContentSide(shared)
     return { counts, gone, mapped, content }

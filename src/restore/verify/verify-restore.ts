@@ -85,6 +85,7 @@ export async function verifyRestore(job: VerifyJob, context: JobContext): Promis
         maps: restored.maps,
         logs,
         exclusive: topic.exclusive,
+        nothingBehind: job.nothingBehind,
         compacted: compacted(lane.target),
         rule,
         window,

@@ -20,6 +20,8 @@ export interface VerifyJob {
     | { readonly type: 'all' }
   /** Aligns by content although there is a map. */
   readonly ignoreMap: boolean
+  /** Records behind the copy are differences, too. */
+  readonly nothingBehind: boolean
   /** Bytes of memory for buffers in all. */
   readonly memory: number
   /** Differences that are listed; all are counted. @default 100 */
@@ -42,7 +44,7 @@ export interface Difference {
     | 'different'
     /** The archive has it, the target has not. */
     | 'missing'
-    /** The target has a record between those of the copy that the archive has not. */
+    /** The target has a record between those of the copy that the archive has not; or behind them, where none may be. */
     | 'extra'
     /** The target has it, but not in its order. */
     | 'order'
@@ -74,6 +76,10 @@ export interface VerifiedPartition {
   readonly compacted: number
   readonly expired: number
   readonly extra: number
+  /** Records behind the last one of the copy, as of the beginning of the verification: written since, and not compared. */
+  readonly behind: number
+  /** Whether these are records; else offsets, among which may be some without a record. */
+  readonly behindExact: boolean
 }
 
 /** One position of a group. */
