@@ -67,9 +67,7 @@ test('a host name that does not exist, and a server that never answers, are told
   const unknown = await stage.backup({
     backupId: 'new',
     bootstrap: 'no-such-host.invalid:9092',
-    topics: [],
-    // On a busy machine the name server takes more than the hasty second.
-    source: { topics: { include: ['orders'] }, connection: { connect_timeout: '10s' } },
+    ...hastyOrders,
   })
   assert.match(
     errorOf(unknown, 2, 'BROKER_UNREACHABLE').message,
