@@ -60,7 +60,17 @@ export async function connectCluster(
   const resolved = sessionOptions(options, context)
   const session = new Session(resolved, context.signal)
   const end = systemClock.monotonic() + resolved.connectTimeout
-  const find = () => session.metadata([], Math.max(1, end - systemClock.monotonic()))
+  let earlier: unknown
+  const find = async () => {
+    try {
+      await session.metadata([], Math.max(1, Math.ceil(end - systemClock.monotonic())))
+    } catch (error) {
+      // That an attempt was cut short by the end of the time says less than why the one before it failed.
+      if (earlier !== undefined && systemClock.monotonic() >= end) throw earlier
+      earlier = error
+      throw error
+    }
+  }
   try {
     await session.retrying(find, { deadline: resolved.connectTimeout })
   } catch (error) {
