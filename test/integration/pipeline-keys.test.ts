@@ -67,9 +67,9 @@ async function stop(cli: RunningCli): Promise<void> {
 async function send(topic: string, ...values: readonly string[]): Promise<void> {
   const producer = await lab.java.producer({ 'bootstrap.servers': lab.source.bootstrap })
   const headers = [{ key: 'own', value: 'header' }]
-  producer.send(
-    ...values.map((value) => ({ topic, partition: 0, key: value, value, timestamp: 1_000n, headers })),
-  )
+  // Older than the copy, and young enough for any retention.
+  const timestamp = BigInt(Date.now() - 60_000)
+  producer.send(...values.map((value) => ({ topic, partition: 0, key: value, value, timestamp, headers })))
   await producer.flush()
   await producer.close()
 }
