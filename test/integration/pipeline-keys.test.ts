@@ -67,9 +67,9 @@ async function stop(cli: RunningCli): Promise<void> {
 async function send(topic: string, ...values: readonly string[]): Promise<void> {
   const producer = await lab.java.producer({ 'bootstrap.servers': lab.source.bootstrap })
   const headers = [{ key: 'own', value: 'header' }]
-  producer.send(
-    ...values.map((value) => ({ topic, partition: 0, key: value, value, timestamp: 1_000n, headers })),
-  )
+  // Older than the copy, and young enough for any retention.
+  const timestamp = BigInt(Date.now() - 60_000)
+  producer.send(...values.map((value) => ({ topic, partition: 0, key: value, value, timestamp, headers })))
   await producer.flush()
   await producer.close()
 }
@@ -114,7 +114,12 @@ test('topicCreation: the pipeline’s own topics and the copies are made as the 
       target: { replication: 1, config: { 'max.message.bytes': '2000123' } },
     },
     metrics: {
-      prefix: { replicator: 'copier.', sourceConsumer: 'reading.', targetProducer: 'writing.' },
+      prefix: {
+        replicator: 'copier.',
+        sourceConsumer: 'reading.',
+        targetConsumer: 'following.',
+        targetProducer: 'writing.',
+      },
       kafka: { topic: 'made.metrics', interval: '200 milliseconds' },
       server: { address: `127.0.0.1:${port}` },
     },
@@ -173,7 +178,7 @@ test('features: records get the time of the copy, lose their headers, are traced
   assert.ok((record?.timestamp ?? 0n) >= began)
   assert.deepEqual(
     record?.headers.map(({ key, value }) => `${key}=${value?.toString()}`),
-    ['x-tidemark-topic=bare-a', 'x-tidemark-offset=0', 'x-tidemark-pipeline=bare'],
+    ['x-tidemark-topic=bare-a', 'x-tidemark-pipeline=bare', 'x-tidemark-offset=0'],
   )
   await lab.sourceAdmin.configure('bare-a', { 'retention.ms': '7200123' })
   await lab.sourceAdmin.createTopic('bare-b', 1)

@@ -123,7 +123,13 @@ test('the same rights are enough for the status and for a fail-over', async () =
 
 test('a right that is missing for a fail-over or a fail-back is named, and nothing is changed', async () => {
   const group = 'shop-returns'
-  const at = (topic: string, offset: bigint) => ({ topic, partition: 0, offset, leaderEpoch: -1, metadata: '' })
+  const at = (topic: string, offset: bigint) => ({
+    topic,
+    partition: 0,
+    offset,
+    leaderEpoch: -1,
+    metadata: '',
+  })
   const positions = async () => {
     const [found] = (await admin.fetchPositions([group])).done
     return new Map(found?.positions.map(({ topic, offset }) => [topic, offset]))
