@@ -52,7 +52,10 @@ export const errorCodes = {
   PLAN_ALTERED: { exit: 4, meaning: 'A plan file was changed after it was made' },
   POSITION_NOT_KEPT: { exit: 3, meaning: 'A position that was committed reads back differently' },
   SNAPSHOT_NOT_FOUND: { exit: 2, meaning: 'There is no snapshot of that id' },
-  SNAPSHOT_EXISTS: { exit: 2, meaning: 'There is a snapshot of that id already' },
+  SNAPSHOT_EXISTS: {
+    exit: 2,
+    meaning: 'There is a snapshot of that id, or of other groups in that file, already',
+  },
   SNAPSHOT_EMPTY: {
     exit: 4,
     meaning: 'A snapshot would hold no positions of a group that had some in an earlier one',

@@ -57,7 +57,7 @@ after(async () => {
 
 /** Members whose values differ from run to run. */
 const varying =
-  /^(run_id|.*cluster_id|source_cluster|.*bytes|chunks.*|objects|commits|.*duration_ms|commit_ms|p50_ms|p99_ms|max_ms|.*_per_second|created|captured|positions_captured|last_commit_time|expires|plan_hash|hash|snapshot_id|archive|url|ms|topic_id|software|file)$/
+  /^(run_id|.*cluster_id|source_cluster|.*bytes|chunks.*|objects|commits|.*duration_ms|commit_ms|p50_ms|p99_ms|max_ms|.*_per_second|created|captured|positions_captured|last_commit_time|expires|plan_hash|hash|snapshot_id|archive|url|ms|(target_)?topic_id|software|file)$/
 
 function withoutTimes(text: string): string {
   return text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')

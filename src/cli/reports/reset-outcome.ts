@@ -1,9 +1,13 @@
-import type { ApplyReport, EntryOutcome, GroupOutcome } from '../../offsets/index.ts'
+import type { ApplyReport, EntryOutcome, GroupOutcome, PlanNotice } from '../../offsets/index.ts'
 import { plural, timeText } from '../render/quantities.ts'
 import { type Column, heavyRule, lightRule, printable, tableLines } from '../render/table.ts'
+import { noticeObject } from './notice-object.ts'
 
 /** The fields of `offset-reset execute -o json`, and of the positions in `three-phase-restore -o json`. */
-export function outcomeObject(report: ApplyReport): Readonly<Record<string, unknown>> {
+export function outcomeObject(
+  report: ApplyReport,
+  notices: readonly PlanNotice[] = [],
+): Readonly<Record<string, unknown>> {
   return {
     cluster_id: report.clusterId,
     plan_hash: report.planHash,
@@ -11,6 +15,7 @@ export function outcomeObject(report: ApplyReport): Readonly<Record<string, unkn
     counts: report.counts,
     retention_minutes: report.retentionMinutes ?? null,
     commits: commitsObject(report.commits),
+    notices: notices.map(noticeObject),
     groups: report.groups.map((group) => ({
       group: group.group,
       outcome: group.outcome,

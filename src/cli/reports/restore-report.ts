@@ -37,7 +37,7 @@ export function positionsObject(
   positions: RestoredPositions | undefined,
 ): Readonly<Record<string, unknown>> | null {
   if (positions === undefined) return null
-  return { ...outcomeObject(positions.applied), notices: positions.plan.notices.map(noticeObject) }
+  return outcomeObject(positions.applied, positions.plan.notices)
 }
 
 /** Notices for people, with a title; nothing when there are none. */

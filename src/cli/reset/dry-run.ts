@@ -27,10 +27,21 @@ export async function dryRun(
 export async function dryRunOf(
   plan: Plan,
   cluster: Cluster,
-  { onRefusal, allowMoved }: ApplyChoices,
+  choices: ApplyChoices,
   format: Format,
   session: Session,
   output: string | undefined,
+): Promise<void> {
+  await withRefusals(plan, cluster, choices, session, () => showPlan(plan, format, session, output))
+}
+
+/** Shows a plan by `show`, then says what would be refused if it were applied now, and sets the exit status of that. */
+export async function withRefusals(
+  plan: Plan,
+  cluster: Cluster,
+  { onRefusal, allowMoved }: ApplyChoices,
+  session: Session,
+  show: () => Promise<void>,
 ): Promise<void> {
   const { refusalsOf, touchedGroups } = await import('../../offsets/index.ts')
   const { signal, clock } = session
@@ -38,7 +49,7 @@ export async function dryRunOf(
     ...{ signal, clock },
     ...(allowMoved !== undefined && { allowMoved }),
   })
-  await showPlan(plan, format, session, output)
+  await show()
   // What the plan itself cannot do, it has said.
   const said = new Set(plan.entries.filter(({ action }) => action === 'REFUSE').map(({ group }) => group))
   const more = refusals.filter(({ group }) => !said.has(group))

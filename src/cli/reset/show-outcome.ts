@@ -1,7 +1,7 @@
 import type { ApplyReport } from '../../offsets/index.ts'
 import type { Format } from '../flags/format-flags.ts'
 import { lineOfError } from '../render/error-text.ts'
-import { lacksGroups, noticeObject } from '../reports/notice-object.ts'
+import { lacksGroups } from '../reports/notice-object.ts'
 import type { Session } from '../session.ts'
 import { writeTextFile } from '../text-file.ts'
 import type { Applied } from './apply.ts'
@@ -15,7 +15,7 @@ export async function showOutcome(
   output: string | undefined,
 ): Promise<void> {
   const reports = await import('../reports/reset-outcome.ts')
-  const object = { ...reports.outcomeObject(report), notices: plan.notices.map(noticeObject) }
+  const object = reports.outcomeObject(report, plan.notices)
   const partly = lacksGroups(plan.notices) ? 3 : 0
   session.status = session.signal.aborted ? 130 : reports.outcomeStatus(report) || partly
   await session.print(format, object, () => textOf(report))

@@ -7,6 +7,7 @@ import { addClusterFlags, type ClusterFlags } from '../flags/cluster-flags.ts'
 import { addFormatFlags, type Format, type FormatFlags, formatOf } from '../flags/format-flags.ts'
 import { addRunFlags } from '../flags/run-flags.ts'
 import { addSnapshotFlags, type SnapshotFlags } from '../flags/snapshot-flags.ts'
+import { withRefusals } from '../reset/dry-run.ts'
 import type { RunFlags, Session } from '../session.ts'
 import { connectTarget } from '../target-cluster.ts'
 import { type ChosenSnapshot, withGroups, withSnapshot } from './chosen-snapshot.ts'
@@ -62,7 +63,10 @@ Examples:
       const snapshot = await withGroups(chosen.whole, flags.groups)
       await using cluster = await connectTarget(flags, session)
       const plan = await planFor(snapshot, cluster, flags, session)
-      if (flags.dryRun) return await showPlan(plan, format, session)
+      if (flags.dryRun) {
+        const choices = { onRefusal: onRefusal(flags) }
+        return await withRefusals(plan, cluster, choices, session, () => showPlan(plan, format, session))
+      }
       const report = await apply(plan, cluster, flags, chosen, session)
       const reports = await import('../reports/reset-outcome.ts')
       await session.print(format, reports.outcomeObject(report), () =>
@@ -101,7 +105,11 @@ async function showPlan(plan: Plan, format: Format, session: Session): Promise<v
   await session.print(format, JSON.parse(planToJson(plan)), () =>
     planText(planTable(plan), 'Offset Rollback Plan'),
   )
-  session.status = isRefused(plan) ? 4 : 0
+  session.status = isRefused(plan) ? 4 : plan.entries.some(({ action }) => action === 'SKIP') ? 3 : 0
+}
+
+function onRefusal({ goOn }: Flags): 'go-on' | 'stop' {
+  return goOn === true ? 'go-on' : 'stop'
 }
 
 async function apply(
@@ -113,9 +121,8 @@ async function apply(
 ): Promise<ApplyReport> {
   const { applyPlan } = await import('../../offsets/index.ts')
   const { signal, clock, progress } = session
-  const onRefusal = flags.goOn === true ? 'go-on' : 'stop'
   const run = (snapshot: SnapshotPlace | 'none') =>
-    applyPlan(plan, cluster, { signal, clock, progress, onRefusal, snapshot })
+    applyPlan(plan, cluster, { signal, clock, progress, onRefusal: onRefusal(flags), snapshot })
   if (!flags.save) return await run('none')
   const description = `Before the rollback to ${whole.id}`
   if (folder !== undefined && flags.snapshotPath === undefined) return await run({ ...folder, description })
