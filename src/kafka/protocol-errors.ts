@@ -98,7 +98,13 @@ export function errorFromCode(code: number, context: ErrorContext): TidemarkErro
     return new TidemarkError(
       'AUTHORIZATION_FAILED',
       `Cannot ${context.doing}: the principal has no right to ${resource}`,
-      { details, hint: `Allow it the operation ${context.acl ?? 'Describe'} on ${resource}.` },
+      {
+        details,
+        hint:
+          context.acl === 'IdempotentWrite'
+            ? 'Allow it the operation Write on the topics that it writes; brokers before 3.0 ask for IdempotentWrite on the cluster.'
+            : `Allow it the operation ${context.acl ?? 'Describe'} on ${resource}.`,
+      },
     )
   }
   const said = context.message?.trim().replace(/\.$/, '')

@@ -226,7 +226,7 @@ describe('kmap on a real cluster', { timeout: 300_000 }, () => {
     assert.deepEqual([await offsetsOf('billing-a'), await offsetsOf('billing-b')], [[], [2, 2]])
     const none = await kmap('-brokers', target.bootstrap, '-restore-offsets', 'some.json', '-groups', 'x')
     assert.equal(none.status, 2)
-    assert.match(none.stderr, /No group in some\.json matches x \[GROUP_NOT_FOUND\]/)
+    assert.match(none.stderr, /The group 'x' is not in some\.json \[GROUP_NOT_FOUND\]/)
   })
 
   test('a differential file holds what changed, and is restored over its base', async () => {

@@ -25,6 +25,9 @@ export async function restoreOffsets(flags: Flags, session: Session): Promise<vo
   const topics = new Set(file.groups.flatMap(({ topics }) => [...topics.keys()]))
   const names = file.groups.map(({ group }) => group)
   const target = await readTarget(cluster, names, [...topics], { signal })
+  const [unread] = target.current.failed
+  // A dry run shows them all, and going on leaves them alone.
+  if (unread && !flags.has('go-on') && !flags.has('dry-run')) throw unread.error
   const byTime = flags.has('by-timestamp') || at !== undefined
   const plan = planFromFile(file, {
     clusterId: cluster.clusterId,

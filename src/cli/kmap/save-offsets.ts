@@ -144,7 +144,7 @@ function warn(captured: CapturedOffsets, session: Session): void {
   for (const { item, error } of failed) {
     session.log('error', `The positions of group ${printable(item)} could not be read: ${lineOfError(error)}`)
   }
-  if (failed.length > 0) session.status = 3
+  if (failed.length > 0 || unmeasured !== undefined || untimed.length > 0) session.status = 3
 }
 
 function named(groups: readonly string[]): string {
