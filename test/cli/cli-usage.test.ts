@@ -67,6 +67,15 @@ test('with -o json also mistakes in the command line are objects', async () => {
   }
 })
 
+test('a topic mapping without both of its sides is named', async () => {
+  for (const pair of ['orders', 'orders=', '=orders']) {
+    const place = ['--path', '/nowhere', '--backup-id', 'b', '--bootstrap-servers', 'x:1']
+    const { status, stderr } = await runCli(['verify', ...place, '--topic-mapping', pair])
+    assert.equal(status, 2)
+    assert.match(stderr, new RegExp(`--topic-mapping needs SOURCE=TARGET, got "${pair}" \\[USAGE\\]`))
+  }
+})
+
 test('without a file, a cluster that is not named is asked for by its flag', async () => {
   await using folder = await tempFolder('usage')
   const { status, stderr } = await runCli(['verify', '--path', folder.path, '--backup-id', 'b'])

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { TidemarkError } from '../../base/index.ts'
 import type { Override } from '../../config/index.ts'
 import { addClusterFlags, type ClusterFlags } from './cluster-flags.ts'
 
@@ -78,12 +79,13 @@ export function collect(value: string, before: readonly string[] = []): readonly
   return [...before, value]
 }
 
-/** `['a=b']` → `{ a: 'b' }`; what has no `=` keeps its text as the source, and the check names the flag. */
+/** `['a=b']` → `{ a: 'b' }`. Throws USAGE for what has no `=`, or nothing on one of its sides. */
 export function mappingOf(pairs: readonly string[]): Readonly<Record<string, string>> {
   return Object.fromEntries(
     pairs.map((pair) => {
       const at = pair.lastIndexOf('=')
-      return at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)]
+      if (at > 0 && at < pair.length - 1) return [pair.slice(0, at), pair.slice(at + 1)]
+      throw new TidemarkError('USAGE', `--topic-mapping needs SOURCE=TARGET, got ${JSON.stringify(pair)}`)
     }),
   )
 }
