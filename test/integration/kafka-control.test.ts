@@ -58,7 +58,7 @@ for (const version of kafkaVersions) {
         let cluster: Cluster
         before(async () => {
           const context = old ? { versionCeiling: kafka21 } : {}
-          cluster = await connectCluster({ bootstrap: [brokers.bootstrap], deliveryTimeout: 20_000 }, context)
+          cluster = await connectCluster({ bootstrap: [brokers.bootstrap], deliveryTimeout: 60_000 }, context)
         })
         after(async () => {
           await cluster?.[Symbol.asyncDispose]()

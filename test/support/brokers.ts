@@ -294,6 +294,8 @@ class Broker implements TestBroker {
       'log.dirs': this.logs,
       ...testProperties(count),
       ...(setup.tuning !== 'production' && spared),
+      // It is never gone, but a busy machine may keep it silent.
+      ...(!this.#apart && { 'broker.session.timeout.ms': '60000' }),
       ...setup.properties,
     }
     return Object.entries(properties).map(([name, value]) => `${name}=${value}`)
