@@ -29,10 +29,14 @@ export class JsonValue {
     try {
       return new JsonValue(JSON.parse(text), file, '', hint)
     } catch (cause) {
-      throw new TidemarkError('FILE_NOT_READABLE', `${file} is not JSON: ${oneLine((cause as Error).message)}`, {
-        cause,
-        ...(hint !== undefined && { hint }),
-      })
+      throw new TidemarkError(
+        'FILE_NOT_READABLE',
+        `${file} is not JSON: ${oneLine((cause as Error).message)}`,
+        {
+          cause,
+          ...(hint !== undefined && { hint }),
+        },
+      )
     }
   }
 

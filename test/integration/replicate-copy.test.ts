@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { partitionForKey } from '../../src/records/index.ts'
 import { contents, type ReplicateLab, startLab } from '../support/replicate-lab.ts'
-import { assertCopied, assertMapped, mapsOf, until, untilAtEnd, untilCopied } from '../support/replicated.ts'
+import { assertCopied, assertMapped, until, untilAtEnd, untilCopied } from '../support/replicated.ts'
 import { topicSettings } from '../support/topic-settings.ts'
 
 let lab: ReplicateLab
@@ -196,51 +196,6 @@ test('records find their partition by key where the target has another number of
   assert.deepEqual(
     seen.map(Number).sort((a, b) => a - b),
     Array.from({ length: 300 }, (_, i) => i),
-  )
-})
-
-test('a target topic that gets more partitions while records find theirs by key: from then on they find the new ones, and none is lost or there twice', async () => {
-  const { java, sourceAdmin, targetAdmin, target } = lab
-  await sourceAdmin.createTopic('regrown-a', 2)
-  await targetAdmin.createTopic('regrown-a', 3)
-  const producer = await java.producer({ 'bootstrap.servers': lab.source.bootstrap })
-  let sent = 0
-  const send = async () => {
-    for (let i = 0; i < 40; i++) {
-      producer.send({ topic: 'regrown-a', partition: sent % 2, key: `k${sent}`, value: `${sent++}` })
-    }
-    await producer.flush()
-  }
-  const job = lab.job('regrown', { partitioning: 'key' })
-  const worker = lab.worker(job)
-  await send()
-  await worker.until('the first are copied', ({ records }) => records === sent)
-  await targetAdmin.grow('regrown-a', 5)
-  await until('records come to a new partition', async () => {
-    await send()
-    return (await java.read(target.bootstrap, 'regrown-a', 4)).length > 0
-  })
-  const before = sent
-  await send()
-  await worker.until('all is copied', ({ records }) => records === sent)
-  assert.equal(await worker.stop(), 0)
-  const seen: number[] = []
-  for (let partition = 0; partition < 5; partition++) {
-    for (const { key, value } of await java.read(target.bootstrap, 'regrown-a', partition)) {
-      const number = Number(value?.toString())
-      seen.push(number)
-      if (number >= before) assert.equal(partition, partitionForKey(key ?? Buffer.alloc(0), 5))
-    }
-  }
-  assert.deepEqual(
-    seen.sort((a, b) => a - b),
-    Array.from({ length: sent }, (_, i) => i),
-  )
-  const maps = await mapsOf(lab, job)
-  const mapped = [0, 1].flatMap((partition) => maps.from('regrown-a', partition))
-  assert.equal(
-    mapped.reduce((sum, map) => sum + map.records, 0),
-    sent,
   )
 })
 

@@ -88,12 +88,6 @@ export class ShardRunner {
     this.#copy?.routesChanged()
   }
 
-  /** A target topic is another one now: what goes into it is opened anew, behind what was begun. */
-  targetChanged(target: string): void {
-    const copy = this.#copy
-    if (copy && [...copy.lines].some((line) => line.target.name === target)) copy.stop()
-  }
-
   get partitions(): readonly PartitionStatus[] {
     const copy = this.#copy
     if (copy) {

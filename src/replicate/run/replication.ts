@@ -187,7 +187,6 @@ async function lookAgain(
     await clock.sleep(job.topicRefresh, signal)
     try {
       if (await catalogue.refresh(signal)) shards.routesChanged()
-      for (const target of await targets.regrown()) shards.targetChanged(target)
       await targets.follow(shards.keptTopics(catalogue.topics))
     } catch (error) {
       signal.throwIfAborted()

@@ -47,11 +47,6 @@ export class Shards {
     for (const runner of this.#runners) runner.routesChanged()
   }
 
-  /** A target topic is another one now. */
-  targetChanged(target: string): void {
-    for (const runner of this.#runners) runner.targetChanged(target)
-  }
-
   /** Topics whose settings this worker keeps in step: those whose first partition it copies. */
   keptTopics(topics: readonly SelectedTopic[]): SelectedTopic[] {
     const own = new Set(this.#assigned)

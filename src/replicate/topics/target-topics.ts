@@ -23,8 +23,6 @@ export class TargetTopics {
   readonly #target: Cluster
   readonly #telemetry: Telemetry
   readonly #ready = new Map<string, Promise<TargetTopic>>()
-  /** Partitions of the topics that are ready. */
-  readonly #counts = new Map<string, number>()
   /** Settings as they were last made. */
   readonly #made = new Map<string, Readonly<Record<string, string>>>()
   #known: Promise<ReadonlySet<string>> | undefined
@@ -55,28 +53,6 @@ export class TargetTopics {
   /** What is known of a target is asked for again the next time. */
   forget(target: string): void {
     this.#ready.delete(target)
-    this.#counts.delete(target)
-  }
-
-  /**
-   * Targets that have another number of partitions than when they were prepared: what is known of them is forgotten. Only where records
-   * find their partition by key does it matter.
-   */
-  async regrown(): Promise<readonly string[]> {
-    if (this.#job.partitioning !== 'key' || this.#counts.size === 0) return []
-    const infos = await this.#target.topics([...this.#counts.keys()])
-    const changed = infos.filter(({ name, partitions }) => {
-      const known = this.#counts.get(name)
-      return known !== undefined && known !== partitions.length
-    })
-    for (const { name, partitions } of changed) {
-      this.forget(name)
-      this.#telemetry.log('info', 'a target topic has another number of partitions now', {
-        topic: name,
-        partitions: partitions.length,
-      })
-    }
-    return changed.map(({ name }) => name)
   }
 
   /** Makes the source's settings on the target, where they have changed. For topics that are ready. */
@@ -126,7 +102,6 @@ export class TargetTopics {
     const configs = (await this.#target.topicConfigs([topic.target])).get(topic.target) ?? []
     this.#check(topic.target, configs)
     const limit = Number(configs.find(({ name }) => name === 'max.message.bytes')?.value ?? defaultLimit)
-    this.#counts.set(topic.target, info.partitions.length)
     return { name: info.name, id: info.id, partitions: info.partitions.length, limit }
   }
 
