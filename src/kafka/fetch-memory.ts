@@ -81,11 +81,11 @@ export class FetchMemory {
     const bytes = full ? this.fullSize : size < leastKept ? size : powerOfTwo(size, this.fullSize)
     this.#settle(bytes, reserved)
     const kept = this.#take(bytes)
-    if (!kept) this.#trim(this.#budget.total - this.#budget.used)
+    this.#trim(this.#budget.total - this.#budget.used)
     const buffer = kept ?? (full ? this.#allocate(bytes) : Buffer.allocUnsafeSlow(bytes))
     return new ResponseMemory(buffer, () => {
-      this.#keep(buffer)
       this.#budget.give(bytes)
+      this.#keep(buffer)
     })
   }
 
@@ -98,6 +98,8 @@ export class FetchMemory {
   #keep(buffer: Buffer): void {
     const { length } = buffer
     if (length < leastKept || length > this.fullSize) return
+    // Beyond the budget there may be more than it: what oversized responses took is not kept.
+    if (this.#budget.used + this.#idleBytes + length > this.#budget.total) return
     const alike = this.#idle.get(length)
     if (alike) alike.push(buffer)
     else this.#idle.set(length, [buffer])
