@@ -80,7 +80,8 @@ test('without a file, a cluster that is not named is asked for by its flag', asy
   await using folder = await tempFolder('usage')
   const { status, stderr } = await runCli(['verify', '--path', folder.path, '--backup-id', 'b'])
   assert.equal(status, 2)
-  assert.match(stderr, /target is missing \(the cluster: give --bootstrap-servers HOST:PORT\)/)
+  assert.match(stderr, /No cluster is named \[CONFIG_INVALID\]/)
+  assert.match(stderr, /--bootstrap-servers HOST:PORT/)
 })
 
 test('config validate reports everything in one go, exit 2, and accepts what is right, exit 0', async () => {

@@ -100,6 +100,7 @@ test('a map topic that is deleted under a running pipeline ends it; started agai
   assert.match(String(worker.log.at(-1)?.message), /mapless\.map/)
   const second = lab.worker(job)
   await untilAtEnd(lab, second, [topic])
+  await until('the map is published', async () => (await mapsOf(lab, job)).from(topic, 0).length > 0)
   assert.equal(await second.stop(), 0)
   await assertCopied(lab, topic, 2)
   const [found] = (await mapsOf(lab, job)).from(topic, 0)

@@ -147,6 +147,7 @@ test('a map is kept as long as it is to be: positions below what is dropped from
 })
 
 test('mappings are dropped by their age, and as often as the schedule says', async () => {
+  const ago = (minutes: number) => Date.now() - minutes * 60_000
   for (const [schedule, after] of [
     [0, 'unmapped'],
     [3_600_000, 'in-step'],
@@ -154,23 +155,29 @@ test('mappings are dropped by their age, and as often as the schedule says', asy
     const topic = `aged-${schedule}`
     await topics(topic)
     await lab.fill('target', topic, numbered(30))
-    await lab.map({ topic, to: 8n, runs: [{ source: 0n, target: 0n, count: 8 }] })
-    await sourceAdmin.commit(topic, topic, 0, 3n)
+    await lab.map({ topic, to: 8n, runs: [{ source: 0n, target: 0n, count: 8 }], written: ago(20) })
+    // The newest record stays in the map, whatever its age.
+    await sourceAdmin.commit(topic, topic, 0, 7n)
     const stop = new AbortController()
     const causes: string[] = []
     const running = lab.sync(
-      { groups: [topic], mapKeeping: { time: 1, count: 1000, schedule }, pollInterval: 20 },
+      { groups: [topic], mapKeeping: { time: 60_000, count: 1000, schedule }, pollInterval: 20 },
       {
         once: false,
         signal: stop.signal,
         onRound: (report) => causes.push(String(report.outcomes[0]?.decision.cause)),
       },
     )
-    // The newest mapping is kept whatever its age; it is that until another one comes.
     while (!causes.includes('in-step')) await delay(10)
-    await lab.map({ topic, from: 8n, to: 30n, runs: [{ source: 8n, target: 8n, count: 22 }] })
-    await sourceAdmin.commit(topic, topic, 0, 4n)
-    // The first round takes it in, the next one after that has been trimmed, or not.
+    await lab.map({
+      topic,
+      from: 8n,
+      to: 30n,
+      runs: [{ source: 8n, target: 8n, count: 22 }],
+      written: ago(10),
+    })
+    await sourceAdmin.commit(topic, topic, 0, 9n)
+    // The first round takes it in; before the next ones it has been trimmed, or not.
     const seen = causes.length
     while (causes.length < seen + 4) await delay(10)
     stop.abort()

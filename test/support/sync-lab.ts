@@ -35,6 +35,8 @@ export interface MappedPart {
   readonly revision?: number
   readonly branch?: number
   readonly topicId?: string
+  /** Ms since the epoch. @default now */
+  readonly written?: number
 }
 
 /** Two real clusters with a resident Java client, topics for map and control, and hands to write maps with. */
@@ -124,7 +126,7 @@ export async function startSyncLab(
         to: end,
         branch: part.branch ?? 0,
         revision,
-        written: Date.now(),
+        written: part.written ?? Date.now(),
         targets: [
           {
             partition,
