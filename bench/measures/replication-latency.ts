@@ -20,6 +20,8 @@ export async function replicationLatency(rounds: number, scale: number): Promise
   const seconds = Math.max(5, Math.round(12 * scale))
   const systems = [...ours, ...mirrorMakers]
   const taken = new Map<string, Latency[]>(systems.map(({ name }) => [name, []]))
+  // Brokers that have done nothing yet would be the first system's loss.
+  await latency(stage, java, tidemark, 'warm-up', seconds)
   for (let round = 0; round < rounds; round++) {
     for (const system of systems)
       taken.get(system.name)?.push(await latency(stage, java, system, `steady-${round}`, seconds))

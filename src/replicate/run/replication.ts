@@ -29,7 +29,7 @@ export interface ReplicationContext {
 }
 
 /** Fetches of a connection between two commits, under steady traffic; and ms between two of them at most. */
-const fetchesPerCommit = 4
+const fetchesPerCommit = 2
 const longestGather = 50
 
 /** A worker of a pipeline. */
