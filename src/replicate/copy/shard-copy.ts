@@ -30,6 +30,13 @@ export class LineFailed extends Error {
   }
 }
 
+/** What a transaction has taken of what was fetched: deliveries and events, and what was in them. */
+interface Taken {
+  items: number
+  bytes: number
+  records: number
+}
+
 /**
  * One ownership of a shard, from its take-over to the first thing that goes wrong: transaction after transaction of records, map and
  * position. Ends by `stop` with everything committed that it had begun; whatever else ends it, what is not committed is forgotten.
@@ -201,7 +208,8 @@ export class ShardCopy {
       const taken = await this.#fill(opened)
       await this.#ways.landed()
       const written = await writeEntries(this.#context, this.#shard, this.#lines, this.#ways, this.#stopping)
-      this.#committedAt = clock.monotonic()
+      // What only the pipeline itself has to write does not make records wait.
+      if (taken.items > 0) this.#committedAt = clock.monotonic()
       await this.#ways.landed()
       if (job.exactlyOnce) await this.#producer.commit()
       for (const work of written) work()
@@ -229,11 +237,11 @@ export class ShardCopy {
   }
 
   /** Takes what has been fetched, until it is enough or time is up. */
-  async #fill(opened: number): Promise<{ readonly bytes: number; readonly records: number }> {
+  async #fill(opened: number): Promise<Readonly<Taken>> {
     const { job, clock } = this.#context
     const due = Math.max(opened, this.#committedAt + job.commitInterval)
     const latest = Math.max(due, opened + longestFill)
-    const sum = { bytes: 0, records: 0 }
+    const sum: Taken = { items: 0, bytes: 0, records: 0 }
     const most = this.#pace.bytes
     while (!this.#stopping) {
       const [line] = this.#ready
@@ -249,9 +257,10 @@ export class ShardCopy {
     return sum
   }
 
-  async #takeOne(line: Line, sum: { bytes: number; records: number }): Promise<void> {
+  async #takeOne(line: Line, sum: Taken): Promise<void> {
     const item = line.queue.shift()
     if (!item) return
+    sum.items++
     if ('release' in item) await this.#takeBatches(line, item, sum)
     else {
       // What was sent before the event belongs to what was before it.
@@ -262,11 +271,7 @@ export class ShardCopy {
     }
   }
 
-  async #takeBatches(
-    line: Line,
-    fetched: FetchedBatches,
-    sum: { bytes: number; records: number },
-  ): Promise<void> {
+  async #takeBatches(line: Line, fetched: FetchedBatches, sum: Taken): Promise<void> {
     const lease = this.#hold(fetched)
     const batches = outgoingBatches(fetched, line.book.to, line.wish, lease)
     for (;;) {
