@@ -33,7 +33,9 @@ test(`${kills} kills of workers, with syncs and brokers killed, connections cut 
       count += both.source.length
     }
   }
-  const { positions, readAgain } = await drill.syncing(() => untilGroupsAgree(lab, groups, records, 120))
+  const { positions, readAgain } = await drill.syncing(() =>
+    untilGroupsAgree(lab, groups, records, 120, true),
+  )
   assert.equal(readAgain, 0)
   context.diagnostic(
     `${count} records in ${records.size} partitions, each once and in order; ${positions} positions of ${groups.length} groups at the same record; killed, cut, joined and left: ${JSON.stringify(toll)}`,
