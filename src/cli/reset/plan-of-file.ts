@@ -1,10 +1,9 @@
 import { resolve } from 'node:path'
 import { TidemarkError } from '../../base/index.ts'
-import type { SnapshotFolder } from '../../offsets/index.ts'
 import { placeOf } from '../flags/archive-flags.ts'
 import type { ResetFlags } from '../flags/reset-flags.ts'
 import type { Session } from '../session.ts'
-import { snapshotPrefix } from '../snapshots/snapshot-folder.ts'
+import { folderIn, type OpenFolder } from '../snapshots/snapshot-folder.ts'
 
 /** What a plan in a file has settled. */
 const settled = [
@@ -42,7 +41,7 @@ export function refuseBesidePlan(flags: ResetFlags): void {
 export async function snapshotsOfPlan(
   flags: ResetFlags,
   session: Session,
-): Promise<SnapshotFolder & { readonly url: string } & AsyncDisposable> {
+): Promise<OpenFolder & AsyncDisposable> {
   const { openStore } = await import('../../storage/index.ts')
   const { loadConfig } = await import('../../config/index.ts')
   const archive =
@@ -52,10 +51,5 @@ export async function snapshotsOfPlan(
   const inArchive = flags.snapshotPath === undefined && archive !== undefined
   const place = inArchive ? archive : await placeOf(flags.snapshotPath ?? resolve('offset-snapshots'))
   const store = await openStore(place, { telemetry: session.telemetry, signal: session.signal })
-  return {
-    store,
-    prefix: inArchive ? snapshotPrefix : '',
-    url: inArchive ? `${store.url.replace(/\/$/, '')}/${snapshotPrefix}` : store.url,
-    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
-  }
+  return { ...folderIn(store, inArchive), [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
 }

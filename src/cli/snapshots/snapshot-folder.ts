@@ -25,13 +25,14 @@ export async function withSnapshotFolder<T>(
   const { spec } = await storeOf(flags)
   return await withJobContext(session, spec, async ({ store }) => {
     const inside = flags.path === undefined || (await holdsSnapshots(store, session.signal))
-    const prefix = inside ? snapshotPrefix : ''
-    return await work({
-      store,
-      prefix,
-      url: inside ? `${store.url.replace(/\/$/, '')}/${prefix}` : store.url,
-    })
+    return await work(folderIn(store, inside))
   })
+}
+
+/** The folder of snapshots in a store: inside an archive, or the store itself. */
+export function folderIn(store: ObjectStore, insideArchive: boolean): OpenFolder {
+  if (!insideArchive) return { store, prefix: '', url: store.url }
+  return { store, prefix: snapshotPrefix, url: `${store.url.replace(/\/$/, '')}/${snapshotPrefix}` }
 }
 
 async function holdsSnapshots(store: ObjectStore, signal: AbortSignal): Promise<boolean> {
