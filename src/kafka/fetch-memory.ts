@@ -37,6 +37,8 @@ export class ResponseMemory {
 export class FetchMemory {
   readonly fullSize: number
   readonly #budget: Budget
+  /** Bytes that are with holders. A reservation is not among them: there is no memory behind it yet. */
+  #claimed = 0
   /** By their size. */
   readonly #idle = new Map<number, Buffer[]>()
   #idleBytes = 0
@@ -80,12 +82,14 @@ export class FetchMemory {
     const full = reserved === this.fullSize && size <= this.fullSize && size >= this.fullSize / smallShare
     const bytes = full ? this.fullSize : size < leastKept ? size : powerOfTwo(size, this.fullSize)
     this.#settle(bytes, reserved)
+    this.#claimed += bytes
     const kept = this.#take(bytes)
-    this.#trim(this.#budget.total - this.#budget.used)
+    this.#trim()
     const buffer = kept ?? (full ? this.#allocate(bytes) : Buffer.allocUnsafeSlow(bytes))
     return new ResponseMemory(buffer, () => {
-      this.#budget.give(bytes)
+      this.#claimed -= bytes
       this.#keep(buffer)
+      this.#budget.give(bytes)
     })
   }
 
@@ -98,18 +102,24 @@ export class FetchMemory {
   #keep(buffer: Buffer): void {
     const { length } = buffer
     if (length < leastKept || length > this.fullSize) return
-    // Beyond the budget there may be more than it: what oversized responses took is not kept.
-    if (this.#budget.used + this.#idleBytes + length > this.#budget.total) return
+    // What oversized responses took may be beyond the budget, and is not kept.
+    if (this.#claimed + this.#idleBytes + length > this.#budget.total) return
     const alike = this.#idle.get(length)
     if (alike) alike.push(buffer)
     else this.#idle.set(length, [buffer])
     this.#idleBytes += length
   }
 
-  /** Lets go of idle buffers until they take `most` bytes at most: with what is in use they must not exceed the total. */
-  #trim(most: number): void {
-    for (const [bytes, alike] of this.#idle) {
-      while (this.#idleBytes > most && alike.pop()) this.#idleBytes -= bytes
+  /**
+   * Lets go of idle buffers, so that with those in use they do not exceed the total. Small ones first: a large one may be memory that
+   * threads share, of which the garbage collector knows nothing, so that a stream of new ones would pile up.
+   */
+  #trim(): void {
+    const excess = () => this.#claimed + this.#idleBytes > this.#budget.total
+    if (!excess()) return
+    for (const bytes of [...this.#idle.keys()].sort((a, b) => a - b)) {
+      const alike = this.#idle.get(bytes)
+      while (excess() && alike?.pop()) this.#idleBytes -= bytes
     }
   }
 

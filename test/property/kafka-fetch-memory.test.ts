@@ -63,3 +63,23 @@ test('a steady stream of responses uses the same memory again', () => {
   }
   assert.equal(buffers.size, 1)
 })
+
+test('memory is used again while others wait for room: a reservation is not yet memory', async () => {
+  let made = 0
+  const allocate = (bytes: number) => {
+    made += bytes
+    return Buffer.alloc(bytes)
+  }
+  const memory = new FetchMemory(total, maxBytes, allocate)
+  const never = new AbortController().signal
+  const full = memory.need(maxBytes)
+  const held: ResponseMemory[] = []
+  const reserved = Array.from({ length: 8 }, () => memory.reserve(full, never))
+  for (let i = 0; i < 100; i++) {
+    await reserved.shift()
+    held.push(memory.claim(maxBytes, full))
+    reserved.push(memory.reserve(full, never))
+    if (held.length === 3) held.shift()?.release()
+  }
+  assert.ok(made <= total, `${made} bytes were allocated of ${total}`)
+})
