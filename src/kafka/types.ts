@@ -86,6 +86,8 @@ export interface GroupMember {
   readonly memberId: string
   readonly clientId: string
   readonly host: string
+  /** What a member of a classic group has told the others of itself, in the form of its protocol; empty for other types, and while a group rebalances. */
+  readonly metadata: Buffer
 }
 
 export interface GroupDescription extends GroupListing {

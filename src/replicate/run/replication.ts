@@ -63,7 +63,7 @@ async function run(
   const catalogue = new Catalogue(job, source, target, telemetry)
   await catalogue.refresh(signal)
   // Before anything is made: a pipeline that is refused leaves nothing behind.
-  await refuseLoop(job, source, target, catalogue.topics, signal)
+  await refuseLoop(job, { source, target, topics: catalogue.topics, telemetry, signal })
   const [controlTopic, mapTopic] = await ownTopics(job, target, telemetry)
   if (job.validateTopics) {
     const map = mapTopic ? [{ name: mapTopic.name, kind: 'history' as const }] : []
@@ -121,7 +121,12 @@ async function run(
     sessionTimeout: job.sessionTimeout,
     rebalanceTimeout: job.sessionTimeout,
     metadata: () =>
-      encodeMembership({ worker: job.workerId ?? name.name, generation, owned: shards.assigned }),
+      encodeMembership({
+        worker: job.workerId ?? name.name,
+        generation,
+        owned: shards.assigned,
+        control: controlTopic.name,
+      }),
     assign: assignMembers,
     assigned: (bytes) => {
       const assignment = decodeAssignment(bytes)
