@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { Certificate } from './certificates.ts'
 import { mavenJars } from './kafka-jars.ts'
 import { tempFolder } from './temp-folder.ts'
 
@@ -20,25 +22,28 @@ export interface OtlpRequest {
 
 /** Something that takes OTLP over HTTP, and keeps it. */
 export interface OtlpCollector extends AsyncDisposable {
-  /** `http://127.0.0.1:port` */
+  /** `http://127.0.0.1:port`, or https. */
   readonly endpoint: string
   readonly requests: readonly OtlpRequest[]
   /** What a request is answered from now on; undefined = never. */
   answer: ((response: ServerResponse) => void) | undefined
 }
 
-export async function startCollector(): Promise<OtlpCollector> {
+/** With `tls`, only clients whose certificate `ca` has issued are let in. */
+export async function startCollector(tls?: Certificate & { readonly ca: string }): Promise<OtlpCollector> {
   const requests: OtlpRequest[] = []
-  const server = createServer(async (request, response) => {
+  const take = async (request: IncomingMessage, response: ServerResponse) => {
     const parts: Buffer[] = []
     for await (const part of request) parts.push(part as Buffer)
     requests.push({ path: request.url ?? '', headers: request.headers, body: Buffer.concat(parts) })
     collector.answer?.(response)
-  })
+  }
+  const server =
+    tls === undefined ? createServer(take) : createSecureServer({ ...tls, requestCert: true }, take)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const collector: OtlpCollector = {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    endpoint: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     answer: (response) => response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end(),
     async [Symbol.asyncDispose]() {

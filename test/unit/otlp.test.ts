@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
 import { type Clock, noTelemetry, systemClock } from '../../src/base/index.ts'
 import { Metrics, startOtlp } from '../../src/server/index.ts'
 import { otlpFailure } from '../../src/server/otlp-failure.ts'
+import { makeAuthority } from '../support/certificates.ts'
 import { freePort } from '../support/free-port.ts'
 import { startCollector } from '../support/otlp-collector.ts'
+import { tempFolder } from '../support/temp-folder.ts'
 
 // What is tried again is tried within this.
 process.env.OTEL_EXPORTER_OTLP_TIMEOUT = '200'
@@ -83,21 +88,18 @@ test('a collector that refuses is named once, and once more when it takes metric
 
 test('the end waits for a collector that does not answer only so long, and says so', async () => {
   await using collector = await startCollector()
-  const { push, lines, wake } = await started(`${collector.endpoint}/v1/metrics`)
-  collector.answer = undefined
+  const held: ServerResponse[] = []
+  collector.answer = (response) => held.push(response)
   process.env.OTEL_EXPORTER_OTLP_TIMEOUT = '60000'
-  const slow = await started(`${collector.endpoint}/v1/metrics`)
+  const { push, lines, wake } = await started(`${collector.endpoint}/v1/metrics`)
   process.env.OTEL_EXPORTER_OTLP_TIMEOUT = '200'
-  const ended = slow.push[Symbol.asyncDispose]()
-  while (collector.requests.length === 0) await new Promise((resolve) => setImmediate(resolve))
-  slow.wake(2_000)
-  await ended
-  assert.deepEqual(slow.lines.length, 1)
-  assert.match(slow.lines[0] ?? '', /did not take the last metrics within 2000 ms/)
-  collector.answer = answers(200)
-  await push[Symbol.asyncDispose]()
+  const ended = push[Symbol.asyncDispose]()
+  while (held.length === 0) await new Promise((resolve) => setImmediate(resolve))
   wake(2_000)
-  assert.deepEqual(lines, [])
+  await ended
+  assert.equal(lines.length, 1)
+  assert.match(lines[0] ?? '', /did not take the last metrics within 2000 ms/)
+  for (const response of held) answers(200)(response)
 })
 
 test('points that a collector rejects are told, each reason once', async () => {
@@ -125,4 +127,40 @@ test('what keeps a collector from answering is said in words', async () => {
   await push[Symbol.asyncDispose]()
   assert.match(lines.join('\n'), /^warn Metrics cannot be pushed to .*ECONNREFUSED/)
   assert.equal(lines.length, 1)
+})
+
+test('certificates, compression and headers come from the standard variables, where the file says nothing else', async () => {
+  const authority = makeAuthority('collectors')
+  await using folder = await tempFolder('otlp-tls')
+  const file = async (name: string, text: string) => {
+    const path = join(folder.path, name)
+    await writeFile(path, text)
+    return path
+  }
+  const client = authority.issue('worker')
+  await using collector = await startCollector({
+    ...authority.issue('collector', ['127.0.0.1']),
+    ca: authority.cert,
+  })
+  const url = `${collector.endpoint}/v1/metrics`
+  const stranger = await started(url)
+  await stranger.push[Symbol.asyncDispose]()
+  assert.match(stranger.lines.join(), /cannot be pushed to https:.*certificate/)
+  Object.assign(process.env, {
+    OTEL_EXPORTER_OTLP_CERTIFICATE: await file('ca.pem', authority.cert),
+    OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: await file('client.pem', client.cert),
+    OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY: await file('client.key', client.key),
+    OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
+    OTEL_EXPORTER_OTLP_HEADERS: 'all=a,metrics=a,file=a',
+    OTEL_EXPORTER_OTLP_METRICS_HEADERS: 'metrics=m,file=m',
+    OTEL_EXPORTER_OTLP_TIMEOUT: '10000',
+  })
+  const { push, lines } = await started(url, { file: 'f' })
+  await push[Symbol.asyncDispose]()
+  assert.deepEqual(lines, [])
+  const [request, ...others] = collector.requests
+  assert.deepEqual(others, [])
+  const { all, metrics, file: own, 'content-encoding': encoding } = request?.headers ?? {}
+  assert.deepEqual([all, metrics, own, encoding], ['a', 'm', 'f', 'gzip'])
+  assert.match(gunzipSync(request?.body ?? '').toString('latin1'), /a\.replicate_records/)
 })
