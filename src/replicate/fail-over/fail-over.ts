@@ -133,6 +133,8 @@ function roundOf(
     clock,
     telemetry,
     signal,
+    // The group is taken out of the sync: nobody else sets it.
+    turn: undefined,
     includeHandedOver: true,
     dryRun,
   })

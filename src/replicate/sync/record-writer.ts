@@ -29,10 +29,11 @@ export class RecordWriter implements AsyncDisposable {
     this.#choose = choose
   }
 
-  async write(records: readonly OwnRecord[]): Promise<void> {
+  /** `permit` is asked when everything is ready to be sent; what it rejects with ends the call. */
+  async write(records: readonly OwnRecord[], permit?: () => Promise<void>): Promise<void> {
     if (records.length === 0) return
     try {
-      await this.#write(records)
+      await this.#write(records, permit)
     } catch (error) {
       await this[Symbol.asyncDispose]()
       throw error
@@ -46,8 +47,9 @@ export class RecordWriter implements AsyncDisposable {
     await producer?.[Symbol.asyncDispose]()
   }
 
-  async #write(records: readonly OwnRecord[]): Promise<void> {
+  async #write(records: readonly OwnRecord[], permit: (() => Promise<void>) | undefined): Promise<void> {
     const producer = await this.#open()
+    await permit?.()
     const timestamp = BigInt(systemClock.now())
     const byPartition = Map.groupBy(records, ({ key }) =>
       this.#choose === 'first' ? 0 : (partitionForKey(key, this.#count) ?? 0),
