@@ -103,6 +103,13 @@ test('the documented rights are enough to replicate; without them, what is missi
 })
 
 test('the documented rights are enough to keep groups in step', async () => {
+  for (const right of ['Describe', 'Read']) {
+    const refused = await alice('sync-offsets', '--once')
+    assert.equal(refused.status, 2, refused.stderr)
+    assert.match(refused.stderr, /AUTHORIZATION_FAILED/)
+    assert.match(refused.stderr, new RegExp(`the operation ${right} on group .*tidemark-rights:sync`))
+    await allow(...operations(right), '--group', 'tidemark-rights:sync')
+  }
   const refused = await alice('sync-offsets', '--once')
   assert.doesNotMatch(refused.stdout, /"committed"/)
   await allow(...operations('Describe', 'Read'), '--group', 'shop-billing')
