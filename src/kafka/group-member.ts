@@ -104,15 +104,20 @@ export class GroupMember implements AsyncDisposable {
   }
 
   /**
-   * Whether the principal may be a member at all, before it becomes one: nothing is changed. Rejects with AUTHORIZATION_FAILED, and when
-   * the coordinator cannot be found.
+   * Whether the principal may be a member at all, before it becomes one: nothing is changed. Rejects with AUTHORIZATION_FAILED and other
+   * things that waiting does not cure; what passes by itself is left to `run`.
    */
   async mayJoin(signal: AbortSignal): Promise<void> {
-    const connection = await this.#connected(signal)
     const { group } = this.#options
-    const code = await sendHeartbeat(connection, { group, generation: -1, member: 'nobody', instance: null })
-    if (code !== codes.groupAuthorizationFailed) return
-    throw this.#errorOf(code, 'join', connection)
+    try {
+      const connection = await this.#connected(signal)
+      const nobody = { group, generation: -1, member: 'nobody', instance: null }
+      const code = await sendHeartbeat(connection, nobody)
+      if (code === codes.groupAuthorizationFailed) throw this.#errorOf(code, 'join', connection)
+    } catch (error) {
+      if (!passes(error)) throw error
+      this.#connection?.close()
+    }
   }
 
   /**

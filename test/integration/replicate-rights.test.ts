@@ -111,6 +111,8 @@ test('the documented rights are enough to keep groups in step', async () => {
     await allow(...operations(right), '--group', 'tidemark-rights:sync')
   }
   const refused = await alice('sync-offsets', '--once')
+  assert.equal(refused.status, 3, refused.stderr)
+  assert.match(refused.stderr, /'shop-billing' could not be read: .*the principal has no right to group/)
   assert.doesNotMatch(refused.stdout, /"committed"/)
   await allow(...operations('Describe', 'Read'), '--group', 'shop-billing')
   await allow(...operations('Read'), '--topic', 'copy-', '--resource-pattern-type', 'prefixed')

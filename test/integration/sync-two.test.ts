@@ -299,3 +299,20 @@ test('a program that waits for its turn ends at once when it is told to', async 
   const { status, stderr } = await second.ended
   assert.equal(status, 130, stderr)
 })
+
+test('connections that are cut while a program asks whether it may stand in line end nothing', async () => {
+  const topic = 'cut'
+  await copied(topic)
+  await sourceAdmin.commit('cut-group', topic, 0, 5n)
+  let cuts = 0
+  proxy.hooks.onRequest = (apiKey) => {
+    if (apiKey === apiKeys.heartbeat && cuts++ === 0) proxy.cut()
+    return undefined
+  }
+  const cli = await start(await pipelineFile('cut', 'cut-*', { proxied: true }), '--once')
+  const { status, stderr } = await cli.ended
+  proxy.hooks.onRequest = undefined
+  assert.equal(status, 0, stderr)
+  assert.ok(cuts > 0)
+  assert.equal((await targetAdmin.positions('cut-group'))[0]?.offset, 5n)
+})

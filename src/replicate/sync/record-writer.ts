@@ -1,5 +1,5 @@
-import { systemClock, TidemarkError } from '../../base/index.ts'
-import { type Cluster, type PartitionProducer, Producer } from '../../kafka/index.ts'
+import { isTidemarkError, systemClock, TidemarkError } from '../../base/index.ts'
+import { type Cluster, type PartitionProducer, Producer, type ProducerIdentity } from '../../kafka/index.ts'
 import { encodeBatches, partitionForKey } from '../../records/index.ts'
 
 /** A record of one of our own small topics. */
@@ -75,9 +75,28 @@ export class RecordWriter implements AsyncDisposable {
       })
     }
     this.#count = info.partitions.length
-    const identity = await this.#cluster.initProducerId()
+    const identity = await this.#identity()
     this.#producer = new Producer(this.#cluster, { identity, connections: 1 })
     return this.#producer
+  }
+
+  async #identity(): Promise<ProducerIdentity> {
+    try {
+      return await this.#cluster.initProducerId()
+    } catch (error) {
+      if (!isTidemarkError(error, 'AUTHORIZATION_FAILED')) throw error
+      // The broker speaks of the cluster; it asks for the right to write to some topic.
+      const topic = JSON.stringify(this.topic)
+      throw new TidemarkError(
+        'AUTHORIZATION_FAILED',
+        `Cannot write to topic ${topic}: the principal has no right to it`,
+        {
+          cause: error,
+          details: { ...error.details, topic: this.topic },
+          hint: `Allow it the operation Write on topic ${topic}; brokers before 3.0 ask for IdempotentWrite on the cluster as well.`,
+        },
+      )
+    }
   }
 
   #partition(producer: Producer, partition: number): PartitionProducer {
