@@ -192,8 +192,8 @@ test('the second takes over at once when the first is told to end, and after its
 
   first.process.kill('SIGTERM')
   assert.equal((await first.ended).status, 130)
-  const third = await start(file)
   await said(second, 'This program has the turn')
+  const third = await start(file)
   await moving.goesOn('the second keeps it in step')
   assert.match((await get(port, '/metrics')).text, /^k2k_offsetmapping_sync_turn 1$/m)
   await said(
