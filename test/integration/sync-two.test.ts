@@ -122,6 +122,8 @@ async function pipelineFile(
     file,
     stringify({
       name,
+      // The records of the two sides were written one after the other.
+      features: { keepRecordCreationTimestamp: 'disabled' },
       source: { kafka: { common: { 'bootstrap.servers': lab.source.bootstrap } } },
       target: { kafka: { common: { 'bootstrap.servers': target, 'session.timeout.ms': String(session) } } },
       groups: { consumerGroups: [groups], pollInterval: '50 milliseconds' },
@@ -315,4 +317,36 @@ test('connections that are cut while a program asks whether it may stand in line
   assert.equal(status, 0, stderr)
   assert.ok(cuts > 0)
   assert.equal((await targetAdmin.positions('cut-group'))[0]?.offset, 5n)
+})
+
+test('a round that had read a group before a fail-over leaves it where the fail-over has put it', async () => {
+  const topic = 'over'
+  await copied(topic)
+  await lab.fill('source', topic, numbered(records))
+  const session = longSession
+  const cli = await start(await pipelineFile('over', 'over-*', { proxied: true, session }))
+  await said(cli, 'Keeping groups in step')
+  const reached = Promise.withResolvers<void>()
+  const release = Promise.withResolvers<void>()
+  proxy.hooks.onAnswer = (apiKey) => {
+    if (apiKey !== apiKeys.offsetFetch) return undefined
+    reached.resolve()
+    return release.promise
+  }
+  await sourceAdmin.commit('over-group', topic, 0, 5n)
+  await reached.promise
+  await sourceAdmin.commit('over-group', topic, 0, 9n)
+  const file = await pipelineFile('over', 'over-*')
+  const over = await runCli(['failover', '--group', 'over-group', '-f', file], { cwd: folder.path })
+  assert.equal(over.status, 0, over.stdout + over.stderr)
+  proxy.hooks.onAnswer = undefined
+  release.resolve()
+  await sourceAdmin.commit('over-other', topic, 0, 7n)
+  await until(
+    'the next round is over',
+    async () => (await targetAdmin.positions('over-other'))[0]?.offset === 7n,
+  )
+  assert.equal((await targetAdmin.positions('over-group'))[0]?.offset, 9n)
+  cli.process.kill('SIGTERM')
+  assert.equal((await cli.ended).status, 130)
 })
