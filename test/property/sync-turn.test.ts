@@ -190,6 +190,7 @@ test('a turn that was away and has come back is not the one that a round began w
   book.expelled()
   await assert.rejects(before?.permit() ?? Promise.resolve(), taken)
   assigned(true)
+  assert.notEqual(book.take()?.spell, before?.spell)
   await assert.rejects(before?.permit() ?? Promise.resolve(), taken)
   await assert.rejects(before?.confirm() ?? Promise.resolve(), taken)
   await book.take()?.confirm()

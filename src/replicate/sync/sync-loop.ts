@@ -43,6 +43,7 @@ export class SyncLoop {
   #last: RoundReport | undefined
   /** What was said last of the turn; undefined = nothing yet. */
   #told: string | undefined
+  #spell = 0
 
   constructor(job: SyncJob, context: SyncContext, parts: LoopParts) {
     this.#job = job
@@ -58,7 +59,7 @@ export class SyncLoop {
         await this.#standBy()
         continue
       }
-      this.#tellTurn()
+      this.#begin(turn)
       const started = clock.monotonic()
       const outcome = await this.#attempt(turn, started)
       if (outcome === 'went' && once) break
@@ -174,15 +175,16 @@ export class SyncLoop {
     this.#context.onTrouble?.(error)
   }
 
-  #tellTurn(): void {
+  #begin({ spell }: Turn): void {
+    // Another program may have done rounds since the last one here.
+    if (spell !== this.#spell) this.#parts.checkpoints?.forget()
+    this.#spell = spell
     if (this.#told === 'mine') return
     const { telemetry } = this.#context
     telemetry.gauge('sync_turn', 1)
     const text = 'This program has the turn: it keeps the groups in step'
     telemetry.log(this.#told === undefined ? 'debug' : 'info', text)
     this.#told = 'mine'
-    // Another program may have done rounds since the last one here.
-    this.#parts.checkpoints?.forget()
   }
 
   #tellStandby({ program }: TurnHolder): void {

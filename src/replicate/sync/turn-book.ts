@@ -9,6 +9,8 @@ export type Standing =
 
 /** The turn, as a round that has begun with it holds it. Each rejects with TURN_TAKEN when it is not this program's any more. */
 export interface Turn {
+  /** Another number each time that the turn has come to this program: what it knew of the target's side may be old then. */
+  readonly spell: number
   /** Asks the coordinator now. */
   confirm(): Promise<void>
   /** For each request that changes something, right before it: asks only when the last answer is not fresh. */
@@ -83,7 +85,7 @@ export class TurnBook {
   take(): Turn | undefined {
     if (this.#standing.type !== 'mine') return undefined
     const spell = this.#spell
-    return { confirm: () => this.#confirm(spell), permit: () => this.#permit(spell) }
+    return { spell, confirm: () => this.#confirm(spell), permit: () => this.#permit(spell) }
   }
 
   #become(standing: Standing): void {
