@@ -71,7 +71,7 @@ export function loadConfig(options: LoadOptions): Config {
   const [only, ...more] = problems
   if (options.file === undefined && more.length === 0 && only !== undefined && noCluster(only)) {
     throw new TidemarkError('CONFIG_INVALID', 'No cluster is named', {
-      hint: `Give --bootstrap-servers HOST:PORT,…, the variable KAFKA_BOOTSTRAP_SERVERS, or -c FILE with a section \`${only.key}\`.`,
+      hint: `Give ${waysToName(only.key)}.`,
       details: { problems },
     })
   }
@@ -96,7 +96,7 @@ export function checkConfig(options: LoadOptions): CheckedConfig {
   for (const need of document.needs) {
     if (record[need] === undefined && config[need === 'backup_id' ? 'backupId' : need] === undefined) {
       const byFlag = options.file === undefined && (need === 'source' || need === 'target')
-      problems.add([need], 'is missing', { hint: byFlag ? flagHint : needHint[need] })
+      problems.add([need], 'is missing', { hint: byFlag ? `give ${waysToName(need)}` : needHint[need] })
     }
   }
   return { config: deepFreeze(config), problems: problems.list }
@@ -209,7 +209,11 @@ function needsOf(document: Readonly<Record<string, unknown>>, problems: Problems
   return []
 }
 
-const flagHint = 'the cluster: give --bootstrap-servers HOST:PORT'
+/** How a command line without a file names the cluster that a section would be for. */
+function waysToName(section: string): string {
+  return `--bootstrap-servers HOST:PORT,…, the variable KAFKA_BOOTSTRAP_SERVERS, or -c FILE with a section \`${section}\``
+}
+
 const needHint: Readonly<Record<Need, string>> = {
   backup_id: 'the name of the backup',
   source: 'the cluster to read from, with bootstrap_servers',

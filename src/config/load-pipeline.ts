@@ -6,6 +6,7 @@ import { type ExpandSources, processSources } from './expand.ts'
 import { type ConfigNote, ignoredKeys } from './ignored-keys.ts'
 import { type JavaMeaning, javaProperties } from './java-properties.ts'
 import { TuningReader } from './java-tuning.ts'
+import { type OtlpChoice, otlpChoice } from './otlp-choice.ts'
 import { merged, PipelineFiles, pipelineError } from './pipeline-files.ts'
 import { internalTopic, type PipelineContext, replicateJob, syncJob } from './pipeline-job.ts'
 import { type PipelineSection, pipelineJsonSchema, pipelineSchema } from './pipeline-schema.ts'
@@ -23,6 +24,8 @@ export interface PipelineOptions {
   readonly listen?: string | undefined
   /** Alias of the source for MirrorMaker 2's checkpoints, over the file. */
   readonly mm2Alias?: string | undefined
+  /** It is to run and to tell of itself, so that OpenTelemetry's variables count. @default true */
+  readonly serves?: boolean
   readonly sources?: ExpandSources
 }
 
@@ -35,6 +38,8 @@ export interface MetricsChoice {
   readonly listen: { readonly host: string; readonly port: number } | undefined
   /** The topic on the target to which metrics are written every `interval` ms. */
   readonly topic: (InternalTopicChoice & { readonly interval: number }) | undefined
+  /** The collector to which they are pushed; undefined = none. */
+  readonly otlp: OtlpChoice | undefined
 }
 
 /** A pipeline, checked: frozen options for the rooms. */
@@ -151,7 +156,7 @@ function build(
     copies: section.replication !== undefined,
     replicate,
     sync,
-    metrics: metricsChoice(section, options, context),
+    metrics: metricsChoice(section, options, base),
     keeps: {
       times: section.features.keepRecordCreationTimestamp,
       headers: section.features.headerReplication,
@@ -176,9 +181,9 @@ function ignoreTuning(source: JavaMeaning, target: JavaMeaning): void {
 function metricsChoice(
   section: PipelineSection,
   options: PipelineOptions,
-  { problems }: PipelineContext,
+  { problems, sources }: Pick<PipelineContext, 'problems'> & { readonly sources: ExpandSources },
 ): MetricsChoice {
-  const { prefix, kafka, server } = section.metrics
+  const { prefix, kafka, otlp, server } = section.metrics
   const address = options.listen ?? server?.address
   const path = ['metrics', 'server', 'address']
   return {
@@ -190,6 +195,7 @@ function metricsChoice(
     },
     listen: address === undefined ? undefined : listenAddress(address, path, problems),
     topic: kafka && { ...internalTopic(section, kafka.topic, 'metrics'), interval: kafka.interval },
+    otlp: otlpChoice(otlp, options.serves === false ? undefined : sources.env, problems),
   }
 }
 

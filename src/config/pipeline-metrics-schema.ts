@@ -36,6 +36,28 @@ export const pipelineMetricsSchema = z
         )
         .optional()
         .describe('Metrics in a topic.'),
+      otlp: z
+        .strictObject(
+          {
+            endpoint: text()
+              .optional()
+              .describe(
+                'Where an OpenTelemetry collector takes OTLP over HTTP: http://host:4318 or https://…; /v1/metrics is put behind it where it is missing. Else OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, else OTEL_EXPORTER_OTLP_ENDPOINT; nothing is pushed unless one is given.',
+              ),
+            interval: duration()
+              .optional()
+              .describe('How often they are pushed; else OTEL_METRIC_EXPORT_INTERVAL, else 30 seconds.'),
+            headers: z
+              .record(z.string(), text(), 'expected names of headers with their values')
+              .optional()
+              .describe(
+                'HTTP headers by name, for example what authorizes; over those of OTEL_EXPORTER_OTLP_METRICS_HEADERS and OTEL_EXPORTER_OTLP_HEADERS. Never shown.',
+              ),
+          },
+          'expected endpoint, interval and headers',
+        )
+        .optional()
+        .describe('Metrics pushed to an OpenTelemetry collector.'),
       server: z
         .strictObject(
           {
@@ -48,7 +70,7 @@ export const pipelineMetricsSchema = z
         .optional()
         .describe('Metrics and health over HTTP.'),
     },
-    'expected prefix, kafka and server',
+    'expected prefix, kafka, otlp and server',
   )
   .prefault({})
   .describe('What the program tells of itself.')

@@ -6,7 +6,7 @@ import { configJsonSchema } from './root-schema.ts'
 type Issue = z.core.$ZodIssue
 
 /** Keys whose values are never shown. */
-const secretKey = /password|secret|token|key|credential|webhook|jaas/i
+const secretKey = /password|secret|token|key|credential|webhook|jaas|otlp\.headers/i
 
 export interface IssueContext {
   readonly problems: Problems

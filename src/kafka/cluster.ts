@@ -41,6 +41,7 @@ import type {
   Position,
   PositionChange,
   TopicInfo,
+  TopicLook,
   TopicPartition,
 } from './types.ts'
 
@@ -100,10 +101,11 @@ class ConnectedCluster implements Cluster {
     return (await this.#session.retrying(() => this.#session.metadata([]))).brokers
   }
 
-  async topics(names?: readonly string[], options: Cancellable = {}): Promise<readonly TopicInfo[]> {
+  async topics(names?: readonly string[], options: TopicLook = {}): Promise<readonly TopicInfo[]> {
     const topics = await this.#session.retrying(async () => {
       const session = this.#session
-      const told = names === undefined ? await session.metadata(null) : await readTopics(session, names)
+      const told =
+        names === undefined ? await session.metadata(null) : await readTopics(session, names, options)
       throwTopicErrors(told.errors, 'describe topic')
       return told.topics
     }, options)

@@ -21,6 +21,7 @@ interface ClassicGroups {
       readonly memberId: string
       readonly clientId: string
       readonly clientHost: string
+      readonly memberMetadata: Buffer
     }[]
   }[]
 }
@@ -139,8 +140,16 @@ async function describeClassic(
   })
 }
 
-function member(told: { readonly memberId: string; readonly clientId: string; readonly clientHost: string }) {
-  return { memberId: told.memberId, clientId: told.clientId, host: told.clientHost.replace(/^\//, '') }
+const nothing = Buffer.alloc(0)
+
+function member(told: {
+  readonly memberId: string
+  readonly clientId: string
+  readonly clientHost: string
+  readonly memberMetadata?: Buffer
+}) {
+  const { memberId, clientId, clientHost, memberMetadata = nothing } = told
+  return { memberId, clientId, host: clientHost.replace(/^\//, ''), metadata: memberMetadata }
 }
 
 function refusal(code: number, group: string, message: string | null): TidemarkError {

@@ -2,7 +2,7 @@ import { systemClock } from '../base/index.ts'
 import type { Route } from './item-batch.ts'
 import { errorFromCode } from './protocol-errors.ts'
 import type { Session } from './session.ts'
-import type { PartitionInfo, TopicInfo, TopicPartition } from './types.ts'
+import type { PartitionInfo, TopicInfo, TopicLook, TopicPartition } from './types.ts'
 
 const unknownTopic = 3
 const noLeader = 5
@@ -91,17 +91,20 @@ const missedTwice = new WeakMap<Session, Map<string, number>>()
 
 /**
  * Metadata of named topics. A broker that has just started, or that lags behind, may not know a topic yet: what is
- * missing is asked for once more before it is believed, unless that has just been done.
+ * missing is asked for once more before it is believed, unless that has just been done. Without `lookAgain` the first
+ * answer counts: for those who create what is missing, and are told by the broker when it is there.
  */
 export async function readTopics(
   session: Session,
   names: readonly string[],
+  { lookAgain = true }: TopicLook = {},
 ): Promise<{ readonly topics: readonly TopicInfo[]; readonly errors: ReadonlyMap<string, number> }> {
   const first = await session.metadata(names)
   forgetMissing(
     session,
     first.topics.map(({ name }) => name),
   )
+  if (!lookAgain) return first
   const missing = [...first.errors].filter(([, code]) => code === unknownTopic).map(([name]) => name)
   const known = missedTwice.get(session) ?? new Map<string, number>()
   missedTwice.set(session, known)

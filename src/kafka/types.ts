@@ -86,6 +86,8 @@ export interface GroupMember {
   readonly memberId: string
   readonly clientId: string
   readonly host: string
+  /** What a member of a classic group has told the others of itself, in the form of its protocol; empty for other types, and while a group rebalances. */
+  readonly metadata: Buffer
 }
 
 export interface GroupDescription extends GroupListing {
@@ -194,16 +196,23 @@ export type SaslOptions =
       readonly extensions?: Readonly<Record<string, string>>
     }
 
+/** How topics are looked for. */
+export interface TopicLook {
+  readonly signal?: AbortSignal
+  /**
+   * A topic that one broker does not know is asked for once more, a quarter of a second later: it may just have been created. Not needed
+   * by those who create what is missing: the broker tells them that it is there. @default true
+   */
+  readonly lookAgain?: boolean
+}
+
 /** The control plane of one cluster. Every call retries what can be retried until the delivery timeout. */
 export interface Cluster extends AsyncDisposable {
   readonly clusterId: string
   readonly options: ClusterOptions
   brokers(): Promise<readonly Broker[]>
   /** All topics when no names are given. A missing name is left out of the answer. */
-  topics(
-    names?: readonly string[],
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<readonly TopicInfo[]>
+  topics(names?: readonly string[], options?: TopicLook): Promise<readonly TopicInfo[]>
   listOffsets(
     asked: readonly (TopicPartition & { readonly at: OffsetSpec })[],
     options?: { readonly signal?: AbortSignal },

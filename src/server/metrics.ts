@@ -14,6 +14,12 @@ export interface MetricSample {
   readonly value: number
 }
 
+/** All numbers of one name. */
+export interface MetricFamily extends Pick<MetricSample, 'name' | 'kind'> {
+  readonly help: string
+  readonly points: readonly Pick<MetricSample, 'labels' | 'value'>[]
+}
+
 type Labels = Readonly<Record<string, string>>
 
 /** The numbers of one program: counted through {@link Telemetry}, read by Prometheus or by whoever sends them on. */
@@ -64,10 +70,21 @@ export class Metrics {
   /** All numbers that were counted so far. */
   samples(): readonly MetricSample[] {
     return [...this.#values.values()].map(({ entry, labels, value }) => ({
-      name: `${this.#prefixes[entry.component]}${entry.name}`,
+      name: this.#name(entry),
       kind: entry.kind,
       labels,
       value,
+    }))
+  }
+
+  /** The same by their names. */
+  families(): readonly MetricFamily[] {
+    const byEntry = Map.groupBy(this.#values.values(), ({ entry }) => entry)
+    return [...byEntry].map(([entry, values]) => ({
+      name: this.#name(entry),
+      kind: entry.kind,
+      help: entry.help,
+      points: values.map(({ labels, value }) => ({ labels, value })),
     }))
   }
 
@@ -81,6 +98,10 @@ export class Metrics {
       count: (name, by, labels = {}) => this.#count(name, by, labels),
       gauge: (name, value, labels = {}) => this.#gauge(name, value, labels),
     }
+  }
+
+  #name({ component, name }: MetricEntry): string {
+    return `${this.#prefixes[component]}${name}`
   }
 
   #count(name: string, by: number, labels: Labels): void {

@@ -1,10 +1,9 @@
-import { type ErrorCode, isTidemarkError, TidemarkError } from '../base/index.ts'
+import { type ErrorCode, isTidemarkError, systemReason, TidemarkError } from '../base/index.ts'
 import { keyInvalid } from './keys.ts'
 import { notFound } from './store-errors.ts'
 
 interface Meaning {
   readonly code: ErrorCode
-  readonly says: string
   readonly retriable?: boolean
   readonly hint?: string
 }
@@ -12,43 +11,27 @@ interface Meaning {
 const full = 'Free space or enlarge the volume; the same command then goes on where it stopped.'
 const passing = { code: 'STORAGE_UNAVAILABLE', retriable: true } as const
 
+/** What follows from a failure; base has the words for it. */
 const meanings: Readonly<Record<string, Meaning>> = {
-  ENOSPC: { code: 'STORAGE_FULL', says: 'no space is left', hint: full },
-  EDQUOT: { code: 'STORAGE_FULL', says: 'the quota is used up', hint: full },
+  ENOSPC: { code: 'STORAGE_FULL', hint: full },
+  EDQUOT: { code: 'STORAGE_FULL', hint: full },
   EFBIG: {
     code: 'STORAGE_FULL',
-    says: 'the largest file size allowed is reached',
     hint: 'Raise the limit (ulimit -f) or use a file system that takes larger files.',
   },
-  EACCES: {
-    code: 'STORAGE_DENIED',
-    says: 'permission denied',
-    hint: 'Give this user the right to read and write the folder.',
-  },
-  EPERM: { code: 'STORAGE_DENIED', says: 'operation not permitted' },
-  EROFS: {
-    code: 'STORAGE_DENIED',
-    says: 'the file system is read-only',
-    hint: 'Mount it for writing or choose another folder.',
-  },
-  EMFILE: {
-    ...passing,
-    says: 'too many files are open in this process',
-    hint: 'Raise the limit of open files (ulimit -n).',
-  },
-  ENFILE: { ...passing, says: 'too many files are open on this machine' },
-  EAGAIN: { ...passing, says: 'the file system is busy' },
-  EBUSY: { ...passing, says: 'the file system is busy' },
-  ENOMEM: { ...passing, says: 'the machine is short of memory' },
-  ENOBUFS: { ...passing, says: 'the machine is short of memory' },
-  EINTR: { ...passing, says: 'the call was interrupted' },
-  ETIMEDOUT: { ...passing, says: 'the file server did not answer' },
-  ESTALE: { ...passing, says: 'the file server lost track of the folder' },
-  EIO: {
-    ...passing,
-    says: 'the device reports an input/output error',
-    hint: 'Look at the system log of the machine.',
-  },
+  EACCES: { code: 'STORAGE_DENIED', hint: 'Give this user the right to read and write the folder.' },
+  EPERM: { code: 'STORAGE_DENIED' },
+  EROFS: { code: 'STORAGE_DENIED', hint: 'Mount it for writing or choose another folder.' },
+  EMFILE: { ...passing, hint: 'Raise the limit of open files (ulimit -n).' },
+  ENFILE: passing,
+  EAGAIN: passing,
+  EBUSY: passing,
+  ENOMEM: passing,
+  ENOBUFS: passing,
+  EINTR: passing,
+  ETIMEDOUT: passing,
+  ESTALE: passing,
+  EIO: { ...passing, hint: 'Look at the system log of the machine.' },
 }
 
 const shapes: Readonly<Record<string, string>> = {
@@ -89,12 +72,9 @@ export function fileError(
   if (system === 'ENOENT' || system === 'ELOOP') return notFound(key, url, error)
   const shape = shapes[system]
   if (shape !== undefined) return keyInvalid(key, shape, error)
-  const meaning: Meaning = meanings[system] ?? {
-    code: 'STORAGE_UNAVAILABLE',
-    says: `the system answers ${system}`,
-  }
-  const hint = meaning.hint
-  return new TidemarkError(meaning.code, `Cannot ${doing} in ${url}: ${meaning.says}`, {
+  const meaning: Meaning = meanings[system] ?? { code: 'STORAGE_UNAVAILABLE' }
+  const { hint } = meaning
+  return new TidemarkError(meaning.code, `Cannot ${doing} in ${url}: ${systemReason(system)}`, {
     retriable: options.retriable ?? meaning.retriable ?? false,
     details: { object: key, system, ...(options.outcome && { outcome: options.outcome }) },
     ...(hint !== undefined && { hint }),

@@ -148,6 +148,19 @@ test('a file that is not there is named', async () => {
   )
 })
 
+test('a folder that is not there is no archive without backups', async () => {
+  await using folder = await tempFolder('list')
+  const missing = join(folder.path, 'backup')
+  const { status, stdout, stderr } = await runCli(['list', '--path', missing])
+  assert.deepEqual([status, stdout], [2, ''])
+  assert.equal(
+    stderr,
+    `Error: There is no folder ${missing} [CONFIG_INVALID]\n  hint: Give the folder of the archive with --path.\n`,
+  )
+  const empty = await runCli(['list', '--path', folder.path])
+  assert.deepEqual([empty.status, empty.stdout], [0, `There is no backup in ${folder.path}\n`])
+})
+
 test('output that nobody reads to its end harms nothing', async () => {
   const child = spawn(process.execPath, [await programFile(), 'config', 'schema'], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { ChangeActions } from '../../src/replicate/index.ts'
-import { type LabJob, type ReplicateLab, startLab, type Worker } from '../support/replicate-lab.ts'
+import { type ChangeActions, replicateDefaults } from '../../src/replicate/index.ts'
+import {
+  type LabJob,
+  type ReplicateLab,
+  type SaidStatus,
+  startLab,
+  type Worker,
+} from '../support/replicate-lab.ts'
 import { assertCopied, mapsOf, until, untilCopied } from '../support/replicated.ts'
 
 let lab: ReplicateLab
@@ -16,9 +22,9 @@ after(async () => {
 
 const go: ChangeActions = { gap: 'continue', truncated: 'continue', recreated: 'continue', lost: 'continue' }
 
-async function fill(topic: string, first: number, count: number): Promise<void> {
+async function fill(topic: string, first: number, count: number, partitions = 1): Promise<void> {
   const producer = await lab.java.producer({ 'bootstrap.servers': lab.source.bootstrap })
-  await producer.fill({ topic, partitions: 1, first, count, size: 30 })
+  await producer.fill({ topic, partitions, first, count, size: 30 })
   await producer.close()
 }
 
@@ -245,6 +251,94 @@ test('a pipeline that is to stop at a topic that is gone ends, once; one that is
   }
 })
 
+for (const action of ['continue', 'hold', 'stop'] as const) {
+  test(`partitions that are missing after a topic was made anew are lost, the others are followed; told to ${action}`, async () => {
+    const [name, topic] = [`fewer${action}`, `fewer${action}-a`]
+    await lab.sourceAdmin.createTopic(topic, 3)
+    await fill(topic, 0, 4, 3)
+    const job = lab.job(name, { onChange: { ...go, lost: action } })
+    const first = lab.worker(job)
+    await untilCopied(lab, topic, 3)
+    await lab.sourceAdmin.deleteTopic(topic)
+    await lab.sourceAdmin.createTopic(topic, 1)
+    await fill(topic, 100, 5)
+    const warned = ({ log }: Worker) =>
+      log.filter(({ level, message }) => level === 'warn' && /does not exist/.test(String(message)))
+    const isLost = ({ events }: SaidStatus) => events.filter(({ type }) => type === 'lost')
+    let last = first
+    if (action === 'stop') {
+      assert.equal(await first.ended, 4)
+      assert.match(String(first.log.at(-1)?.message), /Partition [12] of topic .*does not exist any more/)
+      // Each is told once: whoever starts it again has seen it.
+      const told = warned(first)
+      while (told.length < 2) {
+        const more = warned(await stopsAtOnce(job))
+        assert.ok(more.length > 0)
+        told.push(...more)
+      }
+      assert.deepEqual(told.map((line) => line.partition).sort(), [1, 2])
+      last = lab.worker(job)
+    } else {
+      const status = await first.until('both are told', (one) => isLost(one).length >= 2)
+      assert.deepEqual(
+        isLost(status)
+          .map(({ partition, from, to }) => [partition, Number(from), Number(to)])
+          .sort(),
+        [
+          [1, 4, 4],
+          [2, 4, 4],
+        ],
+      )
+      await first.until('they are held, and the other one is copied', ({ partitions }) =>
+        [0, 1, 2].every((number) =>
+          partitions.some(
+            ({ partition, state, reason }) =>
+              partition === number &&
+              (number === 0 ? state === 'copying' : state === 'held' && /does not exist/.test(reason ?? '')),
+          ),
+        ),
+      )
+      const counted = first.log.filter(({ level }) => level === 'count')
+      const told = warned(first)
+      for (const lines of [counted.filter(({ type }) => type === 'lost'), told]) {
+        assert.deepEqual(
+          lines.map((line) => line.topic),
+          [topic, topic],
+        )
+      }
+      assert.deepEqual(told.map((line) => [line.partition, line.action]).sort(), [
+        [1, action],
+        [2, action],
+      ])
+    }
+    await last.until('the new partition is copied', ({ partitions }) =>
+      partitions.some(({ partition, next }) => partition === 0 && next === 5),
+    )
+    assert.deepEqual(await keys('target', topic), [...numbered(0, 4), ...numbered(100, 105)])
+    assert.equal(await last.stop(), 0)
+    assert.deepEqual(await lostInMapTopic(topic), [
+      { partition: 1, from: 4, to: 4 },
+      { partition: 2, from: 4, to: 4 },
+    ])
+    // Nothing is told a second time.
+    const again = lab.worker(job)
+    await again.until('it runs', ({ state, partitions }) => state === 'running' && partitions.length > 0)
+    await lab.sourceAdmin.grow(topic, 3)
+    await fill(topic, 200, 2, 3)
+    await again.until('partitions that are back are copied', ({ records }) => records === 6)
+    assert.equal(await again.stop(), 0)
+    assert.equal(isLost(again.status as SaidStatus).length, 0)
+    for (const partition of [1, 2]) {
+      const copied = (await lab.java.read(lab.target.bootstrap, topic, partition)).map(({ key }) =>
+        key?.toString(),
+      )
+      assert.equal(copied.length, 6)
+      const [map] = (await mapsOf(lab, job)).from(topic, partition)
+      assert.equal(map?.records, 2)
+    }
+  })
+}
+
 test('a worker that is stopped while a transaction is open commits it or leaves it, and the next one goes on behind what counts', async () => {
   await lab.sourceAdmin.createTopic('amid-a', 4)
   const producer = await lab.java.producer({ 'bootstrap.servers': lab.source.bootstrap })
@@ -288,6 +382,25 @@ test('how much there is to copy is told before anything of it was copied', async
   assert.equal(worker.status?.records, 0)
   assert.equal(await worker.stop(), 0)
 })
+
+/** Events of that kind that the map topic has of a topic. */
+async function lostInMapTopic(topic: string) {
+  const { name } = replicateDefaults.mapTopic
+  const numbers = (await lab.targetAdmin.partitions(name)).map(({ partition }) => partition)
+  const records = await Promise.all(numbers.map((p) => lab.java.read(lab.target.bootstrap, name, p)))
+  return records
+    .flat()
+    .flatMap(({ key, value }) => {
+      const place = JSON.parse(key?.toString() ?? '{}') as { topic?: string; partition: number }
+      const { events } = JSON.parse(value?.toString() ?? '{}') as {
+        events?: readonly { type: string; from: number; to: number }[]
+      }
+      if (place.topic !== topic) return []
+      const lost = events?.filter(({ type }) => type === 'lost') ?? []
+      return lost.map(({ from, to }) => ({ partition: place.partition, from, to }))
+    })
+    .sort((a, b) => a.partition - b.partition)
+}
 
 /** The job ends by itself as soon as it is started. */
 async function stopsAtOnce(job: LabJob): Promise<Worker> {

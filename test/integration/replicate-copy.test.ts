@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { partitionForKey } from '../../src/records/index.ts'
+import { replicateDefaults } from '../../src/replicate/index.ts'
 import { contents, type ReplicateLab, startLab } from '../support/replicate-lab.ts'
 import { assertCopied, assertMapped, until, untilAtEnd, untilCopied } from '../support/replicated.ts'
 import { topicSettings } from '../support/topic-settings.ts'
@@ -214,9 +215,15 @@ test('two pipelines, one each way, do not bring records back; without provenance
   near.send({ topic: 'both-a', partition: 0, key: 'near', value: '1' })
   await near.flush()
   await first.until('it is copied', ({ records }) => records === 1)
-  const refused = lab.worker({ ...back, name: 'refused', bidirectional: false })
-  assert.equal(await refused.ended, 4)
-  assert.equal(refused.log.at(-1)?.code, 'REPLICATION_LOOP')
+  const before = await sourceAdmin.topics()
+  // Known by its control topic, and where that has another name, by what its workers say.
+  const { controlTopic } = replicateDefaults
+  for (const control of [controlTopic, { ...controlTopic, name: 'other.control' }]) {
+    const refused = lab.worker({ ...back, name: 'refused', bidirectional: false, controlTopic: control })
+    assert.equal(await refused.ended, 4)
+    assert.equal(refused.log.at(-1)?.code, 'REPLICATION_LOOP')
+  }
+  assert.deepEqual(await sourceAdmin.topics(), before, 'what is refused leaves nothing behind')
   const second = lab.worker(back)
   await second.until('it runs', ({ state }) => state === 'running')
   const far = await java.producer({ 'bootstrap.servers': target.bootstrap })

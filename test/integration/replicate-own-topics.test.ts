@@ -108,8 +108,14 @@ test('a map topic that is deleted under a running pipeline ends it; started agai
   await until('the map is published', async () => (await mapsOf(lab, job)).from(topic, 0).length > 0)
   assert.equal(await second.stop(), 0)
   await assertCopied(lab, topic, 2)
-  const [found] = (await mapsOf(lab, job)).from(topic, 0)
-  assert.ok((found?.completeFrom ?? 0n) >= 10n, `complete from ${found?.completeFrom}`)
+  const maps = await mapsOf(lab, job)
+  for (const partition of [0, 1]) {
+    const [found] = maps.from(topic, partition)
+    assert.ok(found)
+    // A control topic that was not cleaned yet may still hold the runs that were not published at first: then nothing is missing.
+    if (found.completeFrom === undefined) assert.equal(found.records, 15)
+    else assert.ok(found.completeFrom >= 10n, `complete from ${found.completeFrom}`)
+  }
 })
 
 test('a control topic that was cleaned still says where every partition stands', async () => {

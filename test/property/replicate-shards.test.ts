@@ -82,7 +82,7 @@ test('members that cannot be understood take part like workers that have nothing
     {
       memberId: 'm2',
       instanceId: undefined,
-      metadata: encodeMembership({ worker: 'w', generation: 4, owned: [1, 3] }),
+      metadata: encodeMembership({ worker: 'w', generation: 4, owned: [1, 3], control: 'c' }),
     },
   ]
   const assigned = assignMembers(members)

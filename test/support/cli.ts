@@ -5,7 +5,7 @@ import { programFile } from './program.ts'
 const root = join(import.meta.dirname, '..', '..')
 
 export interface CliOptions {
-  /** Variables over an environment without any of `KAFKA_…` and `AWS_…`. */
+  /** Variables over an environment without any of `KAFKA_…`, `AWS_…` and `OTEL_…`. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   readonly signal?: AbortSignal
@@ -85,6 +85,6 @@ export async function cli(args: readonly string[], options: CliOptions = {}): Pr
 
 function plainEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(KAFKA_|AWS_|NODE_TEST|NODE_OPTIONS)/.test(name)),
+    Object.entries(process.env).filter(([name]) => !/^(KAFKA_|AWS_|OTEL_|NODE_TEST|NODE_OPTIONS)/.test(name)),
   )
 }

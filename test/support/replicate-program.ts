@@ -20,7 +20,10 @@ const replication = startReplication(job, {
       if (level === 'debug') return
       process.stderr.write(`${JSON.stringify({ level, message, ...fields }, plain)}\n`)
     },
-    count() {},
+    count: (name, by, labels) => {
+      if (name !== 'replicate_source_changes') return
+      process.stderr.write(`${JSON.stringify({ level: 'count', message: name, by, ...labels })}\n`)
+    },
     gauge() {},
   },
 })

@@ -88,6 +88,17 @@ test('nobody but the command line ends the process', async () => {
   }
 })
 
+test('libraries that few runs need are loaded when they are asked for', async () => {
+  const doors = ['server/prometheus-library.ts', 'server/otlp-sender.ts', 'server/otlp-data.ts']
+  const loads =
+    /^(?:import|export) (?!type )[^'"(]*from '(?:@opentelemetry\/|prom-client|\.\/prometheus-library|\.\/otlp-sender)/m
+  const found: string[] = []
+  for (const file of await sources()) {
+    if (loads.test(await readFile(join(source, file), 'utf8'))) found.push(file)
+  }
+  assert.deepEqual(found.sort(), doors.sort())
+})
+
 async function sources(): Promise<string[]> {
   const all = await readdir(source, { recursive: true })
   return all.filter((file) => file.endsWith('.ts'))

@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import {
   Budget,
   type Clock,
+  fileReason,
+  firstFew,
   nameFilter,
   parseNamePattern,
   retry,
@@ -108,4 +110,16 @@ test('names are matched exactly, by glob, and by an anchored regular expression'
   assert.equal(parseNamePattern('a.b').literal, true)
   const chosen = nameFilter(['*'], ['*-dlq', '~tmp.*'])
   assert.deepEqual(['a', 'a-dlq', 'tmp1'].filter(chosen), ['a'])
+})
+
+test('of a list that is long the first are named and the others counted', () => {
+  assert.equal(firstFew(['a', 'b'], 2), 'a, b')
+  assert.equal(firstFew(['a', 'b', 'c', 'd'], 2), 'a, b and 2 more')
+  assert.match(firstFew(Array.from({ length: 11 }, (_, i) => String(i))), /, 9 and 1 more$/)
+})
+
+test('codes of the system are said in words, and those that have none by their names', () => {
+  assert.equal(fileReason(Object.assign(new Error('x'), { code: 'ENOSPC' })), 'no space is left')
+  assert.equal(fileReason(Object.assign(new Error('x'), { code: 'EXDEV' })), 'the system answers EXDEV')
+  assert.equal(fileReason(new Error('without a code')), 'without a code')
 })

@@ -15,7 +15,7 @@ const group: InspectedGroup = {
   type: 'consumer',
   state: 'Stable',
   protocolType: 'consumer',
-  members: [{ memberId: 'm', clientId: 'c\u001b', host: 'h' }],
+  members: [{ memberId: 'm', clientId: 'c\u001b', host: 'h', metadata: Buffer.alloc(0) }],
   positions: [
     {
       topic: 't',

@@ -78,6 +78,7 @@ test('the file of the offset mapping program is understood as it stands', async 
         configs: { 'min.insync.replicas': '2', 'cleanup.policy': 'delete', 'retention.ms': '2592000000' },
       },
     },
+    otlp: undefined,
   })
   assert.deepEqual(
     pipeline.notes.map(({ key }) => key),
@@ -311,6 +312,106 @@ test('regular expressions as Java users write them choose the same names', async
   assert.equal(await chosen('(?i)MY-.*', 'my-app'), true)
   assert.equal(await chosen('a\\.b', 'axb'), false)
   assert.equal(await chosen('[\\w.]+', 'a.b'), true)
+})
+
+/** The collector that a text for `metrics` and variables choose, or what is wrong. */
+async function otlpOf(metrics: string, env: Readonly<Record<string, string>> = {}, serves = true) {
+  await using folder = await tempFolder('otlp')
+  const file = join(folder.path, 'p.yaml')
+  const kafka = (name: string) => `${name}: {kafka: {common: {bootstrap.servers: 'a:1'}}}\n`
+  await writeFile(file, `name: p\n${kafka('source')}${kafka('target')}${metrics}`)
+  const { pipeline, error } = checkPipeline({
+    ...{ files: [file], program: 'sync-offsets', serves },
+    sources: { env, readText: () => '' },
+  })
+  return pipeline === undefined ? error.message.replace(`${folder.path}/`, '') : pipeline.metrics.otlp
+}
+
+test('a collector is the one of the file, else that of OpenTelemetry’s variables, else none', async () => {
+  const [own, all] = ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT']
+  const urlOf = async (...given: Parameters<typeof otlpOf>) => {
+    const found = await otlpOf(...given)
+    return typeof found === 'object' ? found.url : found
+  }
+  const file = (endpoint: string) => `metrics: {otlp: {endpoint: '${endpoint}'}}`
+  const variables = { [own]: 'http://m:1/own', [all]: 'http://a:2' }
+  assert.equal(await urlOf(''), undefined)
+  assert.equal(await urlOf('', { [all]: '', [own]: '' }), undefined)
+  assert.equal(await urlOf(file('http://f:4318')), 'http://f:4318/v1/metrics')
+  assert.equal(await urlOf(file('https://f/otlp/')), 'https://f/otlp/v1/metrics')
+  assert.equal(await urlOf(file('http://f/v1/metrics')), 'http://f/v1/metrics')
+  assert.equal(await urlOf(file('http://f:4318'), variables), 'http://f:4318/v1/metrics')
+  assert.equal(await urlOf('', variables), 'http://m:1/own')
+  assert.equal(await urlOf('', { [all]: 'http://a:2/base' }), 'http://a:2/base/v1/metrics')
+  assert.equal(await urlOf('metrics: {otlp: {interval: 5 seconds}}', variables), 'http://m:1/own')
+  assert.equal(await urlOf('', { ...variables, OTEL_METRICS_EXPORTER: 'none' }), undefined)
+  assert.equal(await urlOf('', { ...variables, OTEL_SDK_DISABLED: 'true' }), undefined)
+  assert.equal(await urlOf(file('http://f'), { OTEL_SDK_DISABLED: 'true' }), 'http://f/v1/metrics')
+  // Commands that do not run on are not kept from their work by what they do not need.
+  assert.equal(await urlOf('', { [all]: 'rubbish' }, false), undefined)
+  assert.equal(await urlOf('metrics: {otlp: {interval: 5 seconds}}', {}, false), undefined)
+})
+
+test('how often metrics are pushed, and with which headers', async () => {
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:2', OTEL_METRIC_EXPORT_INTERVAL: '5000', TOKEN: 't' }
+  const url = 'http://a:2/v1/metrics'
+  assert.deepEqual(await otlpOf('', env), { url, headers: {}, interval: 5_000 })
+  assert.deepEqual(await otlpOf('', { ...env, OTEL_METRIC_EXPORT_INTERVAL: '' }), {
+    ...{ url, headers: {}, interval: 30_000 },
+  })
+  const given = `metrics: {otlp: {interval: 2 minutes, headers: {X-Key: 'a $\{TOKEN}'}}}`
+  assert.deepEqual(await otlpOf(given, env), { url, headers: { 'X-Key': 'a t' }, interval: 120_000 })
+})
+
+test('what is wrong with a collector is one sentence, before any work, and shows no secret', async () => {
+  const file = (otlp: string) => `metrics:\n  otlp: ${otlp}\n`
+  const all = 'OTEL_EXPORTER_OTLP_ENDPOINT'
+  const noAddress =
+    'is no address of a collector (expected http:// or https:// with host and port, such as http://collector:4318)'
+  for (const endpoint of [
+    'collector:4318',
+    'grpc://c:4317',
+    'http://',
+    '',
+    '/v1/metrics',
+    'http://c:99999',
+  ]) {
+    assert.equal(
+      await otlpOf(file(`{endpoint: '${endpoint}'}`)),
+      `p.yaml:5:10: metrics.otlp.endpoint ${noAddress}`,
+    )
+  }
+  assert.equal(
+    await otlpOf('', { [all]: 'sesame' }),
+    `p.yaml:1:1: metrics.otlp.endpoint: ${all} ${noAddress}`,
+  )
+  assert.match(
+    String(await otlpOf('', { [all]: 'http://a', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })),
+    /is for gRPC/,
+  )
+  assert.match(String(await otlpOf(file('{}'))), /metrics\.otlp\.endpoint is missing/)
+  const env = { [all]: 'http://a', SESAME: 'line\nbreak sesame' }
+  for (const [otlp, expected] of [
+    ['{endpoint: "http://me:sesame@c"}', /endpoint has a user or a password in it/],
+    ['{headers: {"not a name": sesame}}', /headers\."not a name" is no name of an HTTP header/],
+    [`{headers: {a: "$\{SESAME}"}}`, /headers\.a has a character in it/],
+    ['{headers: {authorization: 123456}}', /headers\.authorization: expected text, got another value/],
+    [
+      '{headers: "authorization=sesame"}',
+      /otlp\.headers: expected names of headers with their values, got another/,
+    ],
+    ['{interval: 50 ms}', /otlp\.interval is shorter than 100 ms/],
+    ['{intervall: 50 ms}', /did you mean "interval"/],
+  ] as const) {
+    const said = String(await otlpOf(file(otlp), env))
+    assert.match(said, expected)
+    assert.doesNotMatch(said, /sesame|123456/)
+    assert.equal(said.split('\n').length, 1)
+  }
+  assert.match(
+    String(await otlpOf('', { [all]: 'http://a', OTEL_METRIC_EXPORT_INTERVAL: 'often' })),
+    /OTEL_METRIC_EXPORT_INTERVAL is no number of milliseconds/,
+  )
 })
 
 test('a variable that is not set, and a file that is not there, are errors with a code', async () => {

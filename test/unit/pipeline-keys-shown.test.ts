@@ -33,6 +33,7 @@ const secured = [
 const own = [guards, "the application's own commits on the target stay"] as const
 const looks = ['unit/sync-topics.test.ts', 'a topic that was made is looked for'] as const
 const scraped = ['unit/server.test.ts', 'what the rooms count is scraped'] as const
+const pushed = ['integration/metrics-otlp.test.ts', 'replicate pushes what its file says'] as const
 const aged = [positions, 'mappings are dropped by their age'] as const
 
 const shownBy: Readonly<Record<string, readonly [file: string, title: string]>> = {
@@ -94,6 +95,9 @@ const shownBy: Readonly<Record<string, readonly [file: string, title: string]>> 
   'metrics.prefix.offsetMappingApp': scraped,
   'metrics.kafka.topic': made,
   'metrics.kafka.interval': made,
+  'metrics.otlp.endpoint': pushed,
+  'metrics.otlp.interval': ['integration/metrics-otlp.test.ts', 'a collector that does not answer'],
+  'metrics.otlp.headers': pushed,
   'metrics.server.address': made,
   'topicCreation.control.common.partitions': missing,
   'topicCreation.control.common.replication': missing,

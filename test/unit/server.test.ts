@@ -108,7 +108,7 @@ test('docs/replication.md lists exactly the metrics of the program', async () =>
   const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'replication.md'), 'utf8')
   const section = page.slice(page.indexOf('### Metrics'))
   const rows = section
-    .slice(0, section.indexOf('\n## '))
+    .slice(section.indexOf('| metric |'), section.indexOf('\n## '))
     .split('\n')
     .filter((line) => line.startsWith('| `'))
     .map((line) =>

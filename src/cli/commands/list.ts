@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { BackupReader, ListedBackup } from '../../archive/index.ts'
-import { Budget, isTidemarkError } from '../../base/index.ts'
+import { Budget, isTidemarkError, TidemarkError } from '../../base/index.ts'
+import type { StoreSpec } from '../../storage/index.ts'
 import { type ArchiveFlags, addArchiveFlags, storeOf } from '../flags/archive-flags.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
 import { withJobContext } from '../job-context.ts'
@@ -28,6 +29,7 @@ async function run(flags: ArchiveFlags & FormatFlags, session: Session): Promise
   const { listBackups, openBackup } = await import('../../archive/index.ts')
   await withJobContext(session, spec, async ({ store, signal }) => {
     const found = await listBackups(store, { signal })
+    if (found.length === 0) await refuseMissingFolder(spec)
     const wanted =
       flags.backupId === undefined ? found : found.filter(({ backupId }) => backupId === flags.backupId)
     // Opening it says what is there instead.
@@ -41,6 +43,16 @@ async function run(flags: ArchiveFlags & FormatFlags, session: Session): Promise
     )
     if (backups.some((backup) => 'error' in backup)) session.status = 3
     await session.print(format, listObject(store.url, backups), () => listText(store.url, backups))
+  })
+}
+
+/** A folder that is not there is a mistake in its name, not an archive without backups. */
+async function refuseMissingFolder(spec: StoreSpec): Promise<void> {
+  if (spec.backend !== 'filesystem') return
+  const { existsSync } = await import('node:fs')
+  if (existsSync(spec.path)) return
+  throw new TidemarkError('CONFIG_INVALID', `There is no folder ${spec.path}`, {
+    hint: 'Give the folder of the archive with --path.',
   })
 }
 

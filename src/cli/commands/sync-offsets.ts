@@ -41,7 +41,7 @@ Examples:
 async function run(flags: Flags, session: Session): Promise<void> {
   const format = pipelineFormat(flags)
   await session.show(flags)
-  const { pipeline, job } = await openSync(flags, session, flags.emitMm2)
+  const { pipeline, job } = await openSync(flags, session, { mm2Alias: flags.emitMm2 })
   const { runSync } = await import('../../replicate/index.ts')
   const report = await withService(
     session,

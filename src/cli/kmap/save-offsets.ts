@@ -1,4 +1,4 @@
-import { TidemarkError } from '../../base/index.ts'
+import { firstFew, TidemarkError } from '../../base/index.ts'
 import type { CapturedOffsets, OffsetsFile } from '../../offsets/index.ts'
 import { lineOfError } from '../render/error-text.ts'
 import { plural } from '../render/quantities.ts'
@@ -120,7 +120,7 @@ function warn(captured: CapturedOffsets, session: Session): void {
   const say = (level: 'info' | 'warn', groups: readonly string[], one: string, several: string) => {
     if (groups.length === 0) return
     const what = groups.length === 1 ? one : several
-    session.log(level, `${plural(groups.length, 'group')} ${what}: ${named(groups)}`)
+    session.log(level, `${plural(groups.length, 'group')} ${what}: ${firstFew(groups.map(printable))}`)
   }
   say(
     'warn',
@@ -145,9 +145,4 @@ function warn(captured: CapturedOffsets, session: Session): void {
     session.log('error', `The positions of group ${printable(item)} could not be read: ${lineOfError(error)}`)
   }
   if (failed.length > 0 || unmeasured !== undefined || untimed.length > 0) session.status = 3
-}
-
-function named(groups: readonly string[]): string {
-  const shown = groups.slice(0, 10).map(printable).join(', ')
-  return groups.length > 10 ? `${shown} and ${groups.length - 10} more` : shown
 }

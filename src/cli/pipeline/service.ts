@@ -10,7 +10,7 @@ export interface Service {
 }
 
 /**
- * Runs a program with its metrics and health served, and its metrics in a topic, as the pipeline says; without either it costs nothing.
+ * Runs a program with its metrics and health served, its metrics in a topic and pushed to a collector, as the pipeline says; without any of them it costs nothing.
  * `parts` are what has to work for the program to be ready.
  */
 export async function withService<T>(
@@ -19,10 +19,11 @@ export async function withService<T>(
   parts: readonly string[],
   work: (service: Service) => Promise<T>,
 ): Promise<T> {
-  const { Health, Metrics, startServer } = await import('../../server/index.ts')
-  const { listen, topic, prefixes } = pipeline.metrics
+  const { Health, Metrics, startOtlp, startServer } = await import('../../server/index.ts')
+  const { listen, topic, otlp, prefixes } = pipeline.metrics
   const health = new Health(parts)
-  const metrics = listen === undefined && topic === undefined ? undefined : await Metrics.create(prefixes)
+  const wanted = listen !== undefined || topic !== undefined || otlp !== undefined
+  const metrics = wanted ? await Metrics.create(prefixes) : undefined
   const telemetry = metrics?.over(session.telemetry) ?? session.telemetry
   await using server =
     metrics === undefined || listen === undefined ? undefined : await startServer(listen, { metrics, health })
@@ -32,6 +33,18 @@ export async function withService<T>(
       `Serving /metrics, /healthz and /readyz at http://${hostText(server.host)}:${server.port}`,
     )
   }
+  await using _push =
+    metrics === undefined || otlp === undefined
+      ? undefined
+      : await startOtlp(
+          {
+            ...otlp,
+            program: pipeline.replicate === undefined ? 'sync-offsets' : 'replicate',
+            pipeline: pipeline.name,
+            families: () => metrics.families(),
+          },
+          { telemetry, clock: session.clock },
+        )
   const { startMetricsTopic } = await import('../../replicate/index.ts')
   await using _topic =
     metrics === undefined || topic === undefined

@@ -2,14 +2,14 @@ import { resolve } from 'node:path'
 import { TidemarkError } from '../../base/index.ts'
 import type { Config } from '../../config/index.ts'
 import type { Cluster, ClusterOptions } from '../../kafka/index.ts'
-import type { Plan, SnapshotFolder } from '../../offsets/index.ts'
+import type { Plan } from '../../offsets/index.ts'
 import type { JobContext, StoreSpec } from '../../storage/index.ts'
 import { placeOf } from '../flags/archive-flags.ts'
 import { required } from '../flags/required.ts'
 import { type ResetFlags, resetOverrides } from '../flags/reset-flags.ts'
 import { withJobContext } from '../job-context.ts'
 import type { Session } from '../session.ts'
-import { snapshotPrefix } from '../snapshots/snapshot-folder.ts'
+import { folderIn, type OpenFolder } from '../snapshots/snapshot-folder.ts'
 import { isGiven, resetOptions } from './reset-options.ts'
 
 /** What a plan was made with, for what follows it. */
@@ -19,7 +19,7 @@ export interface PlanSurroundings {
   readonly cluster: Cluster
   readonly target: ClusterOptions
   /** Where the positions before a change are saved, and were by earlier ones. */
-  readonly snapshots: SnapshotFolder & { readonly url: string }
+  readonly snapshots: OpenFolder
 }
 
 /** Makes the plan that the flags ask for and does something with it, while archive and cluster are open. */
@@ -37,12 +37,12 @@ export async function planFor<T>(
   const place = spec ?? { backend: 'filesystem' as const, path: resolve('offset-snapshots') }
   return await withJobContext(session, place, async (context) => {
     const { signal, telemetry, store } = context
-    const usual = { store, prefix: spec === undefined ? '' : snapshotPrefix, url: store.url }
+    const usual = folderIn(store, spec !== undefined)
     await using apart =
       flags.snapshotPath === undefined
         ? undefined
         : await openStore(await placeOf(flags.snapshotPath), { telemetry, signal })
-    const snapshots = apart === undefined ? usual : { store: apart, prefix: '', url: apart.url }
+    const snapshots = apart === undefined ? usual : folderIn(apart, false)
     await using cluster = await connectCluster(target, { signal, telemetry })
     const all = apart === undefined ? [usual] : [usual, snapshots]
     const plan = await makeResetPlan(options, { context, backupId, cluster, snapshots: all })

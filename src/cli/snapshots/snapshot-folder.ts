@@ -6,7 +6,7 @@ import { withJobContext } from '../job-context.ts'
 import type { Session } from '../session.ts'
 
 /** Where snapshots lie in an archive. */
-export const snapshotPrefix = 'offset-snapshots/'
+const snapshotPrefix = 'offset-snapshots/'
 
 /** An open folder of snapshots, and what to call it. */
 export interface OpenFolder extends SnapshotFolder {

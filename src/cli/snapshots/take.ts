@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { nameFilter, TidemarkError } from '../../base/index.ts'
+import { firstFew, nameFilter, TidemarkError } from '../../base/index.ts'
 import type { Snapshot, TakenSnapshot } from '../../offsets/index.ts'
 import { addClusterFlags, type ClusterFlags } from '../flags/cluster-flags.ts'
 import { addFormatFlags, type FormatFlags, formatOf } from '../flags/format-flags.ts'
@@ -187,9 +187,7 @@ function checkSameGroups(
 function warn({ active, empty, unstable, share }: TakenSnapshot, session: Session): void {
   const say = (level: 'info' | 'warn', groups: readonly string[], what: string) => {
     if (groups.length === 0) return
-    const shown = groups.slice(0, 10).map(printable).join(', ')
-    const rest = groups.length > 10 ? ` and ${groups.length - 10} more` : ''
-    session.log(level, `${plural(groups.length, 'group')} ${what}: ${shown}${rest}`)
+    session.log(level, `${plural(groups.length, 'group')} ${what}: ${firstFew(groups.map(printable))}`)
   }
   const names = active.map(({ group }) => group)
   say('warn', names, 'with consumers, which read on: stop them before a change')

@@ -1,4 +1,4 @@
-import { type Clock, TidemarkError } from '../../base/index.ts'
+import { type Clock, firstFew, TidemarkError } from '../../base/index.ts'
 import type { GroupDescription, GroupListing, GroupPositions, Position } from '../../kafka/index.ts'
 import { place } from '../plan/planner.ts'
 import { asTidemark, type Refusal } from './as-refusal.ts'
@@ -86,16 +86,11 @@ async function read(groups: readonly string[], cluster: PositionsCluster, signal
 }
 
 function activeMembers({ group, members }: GroupDescription): TidemarkError {
-  const shown = members.slice(0, 10).map(({ clientId, host }) => `${clientId} at ${host}`)
-  const rest = members.length > shown.length ? ` and ${members.length - shown.length} more` : ''
-  return new TidemarkError(
-    'GROUP_ACTIVE',
-    `Consumer group has active members: '${group}' has ${shown.join(', ')}${rest}`,
-    {
-      hint: 'Stop all consumers of the group, then run the command again.',
-      details: { group, members: members.map(({ clientId, host }) => ({ clientId, host })) },
-    },
-  )
+  const who = firstFew(members.map(({ clientId, host }) => `${clientId} at ${host}`))
+  return new TidemarkError('GROUP_ACTIVE', `Consumer group has active members: '${group}' has ${who}`, {
+    hint: 'Stop all consumers of the group, then run the command again.',
+    details: { group, members: members.map(({ clientId, host }) => ({ clientId, host })) },
+  })
 }
 
 function positionMoves(group: string, where: Difference): TidemarkError {

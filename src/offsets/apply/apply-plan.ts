@@ -1,4 +1,11 @@
-import { type Clock, noProgress, type Progress, systemClock, TidemarkError } from '../../base/index.ts'
+import {
+  type Clock,
+  firstFew,
+  noProgress,
+  type Progress,
+  systemClock,
+  TidemarkError,
+} from '../../base/index.ts'
 import type { GroupPositions } from '../../kafka/index.ts'
 import { checkPlanCluster } from '../plan/check-plan.ts'
 import { hashPlan, type Plan } from '../plan/plan.ts'
@@ -161,22 +168,13 @@ function checkPlan(plan: Plan, cluster: PositionsCluster): void {
   }
 }
 
-/** Groups that are named beside the first; the others are counted, and in the details. */
-const named = 10
-
-function alsoRefused(refusals: readonly Refusal[]): string {
-  const names = refusals.slice(0, named).map(({ group }) => `'${group}'`)
-  return refusals.length > named
-    ? `${names.join(', ')} and ${refusals.length - named} more`
-    : names.join(', ')
-}
-
 function stopIfRefused(refusals: readonly Refusal[]): void {
   const [first, ...more] = refusals
   if (first === undefined) return
   if (more.length === 0) throw first.error
   const { code, message, hint, details } = first.error
-  throw new TidemarkError(code, `${message}; nor can ${alsoRefused(more)} be set`, {
+  const others = firstFew(more.map(({ group }) => `'${group}'`))
+  throw new TidemarkError(code, `${message}; nor can ${others} be set`, {
     ...(hint !== undefined && { hint }),
     details: {
       ...details,

@@ -1,4 +1,4 @@
-import { isTidemarkError, nameFilter, parseNamePattern, TidemarkError } from '../../base/index.ts'
+import { firstFew, isTidemarkError, nameFilter, parseNamePattern, TidemarkError } from '../../base/index.ts'
 import type { Snapshot, SnapshotDraft } from './snapshot.ts'
 import { listSnapshots } from './snapshot-list.ts'
 import { loadWholeSnapshot, type SnapshotCall, type SnapshotFolder } from './snapshot-store.ts'
@@ -57,11 +57,10 @@ export async function emptiedSince(
 
 /** The error for groups that have lost their positions: a snapshot of nothing would pass for a good one. */
 export function emptiedError(emptied: readonly EmptiedGroup[], hint: string): TidemarkError {
-  const shown = emptied.slice(0, 10).map(({ group, snapshot }) => `'${group}' (${snapshot})`)
-  const rest = emptied.length > shown.length ? ` and ${emptied.length - shown.length} more` : ''
+  const which = firstFew(emptied.map(({ group, snapshot }) => `'${group}' (${snapshot})`))
   return new TidemarkError(
     'SNAPSHOT_EMPTY',
-    `No positions were found of groups that had some in an earlier snapshot: ${shown.join(', ')}${rest}`,
+    `No positions were found of groups that had some in an earlier snapshot: ${which}`,
     { hint, details: { groups: emptied.map(({ group }) => group) } },
   )
 }

@@ -1,5 +1,5 @@
 import { systemClock, type Telemetry, TidemarkError } from '../../base/index.ts'
-import { type Cluster, isTopicExists, type TopicInfo } from '../../kafka/index.ts'
+import { type Cluster, isTopicExists, type NewTopic, type TopicInfo } from '../../kafka/index.ts'
 import type { InternalTopicChoice } from '../job.ts'
 
 export type OwnTopicKind = 'control' | 'map'
@@ -17,26 +17,52 @@ const mapConfigs: Readonly<Record<string, string>> = Object.freeze({
   'retention.ms': String(7 * 24 * 3_600_000),
 })
 
+/** A topic of the pipeline's own. */
+export interface OwnTopicWish {
+  readonly choice: InternalTopicChoice
+  readonly kind: OwnTopicKind
+}
+
 /**
- * The topic of the pipeline's own, made if it is missing and may be made. Rejects with TOPIC_NOT_FOUND, and CONFIG_INVALID for a
- * replication factor that the target has not brokers for.
+ * The topics of the pipeline's own, in order; those that are missing and may be made are made, all or none. Rejects with TOPIC_NOT_FOUND,
+ * and CONFIG_INVALID for a replication factor that the target has not brokers for.
  */
-export async function openOwnTopic(
+export async function openOwnTopics(
   cluster: Cluster,
-  choice: InternalTopicChoice,
-  kind: OwnTopicKind,
+  wishes: readonly OwnTopicWish[],
   telemetry: Telemetry,
-): Promise<TopicInfo> {
-  const [found] = await cluster.topics([choice.name])
-  return found ?? (await create(cluster, choice, kind, telemetry))
+): Promise<readonly TopicInfo[]> {
+  const names = wishes.map(({ choice }) => choice.name)
+  const found = await cluster.topics(names, { lookAgain: wishes.some(({ choice }) => !choice.create) })
+  const there = new Map(found.map((info) => [info.name, info]))
+  const missing = wishes.filter(({ choice }) => !there.has(choice.name))
+  if (missing.length > 0) {
+    for (const info of await create(cluster, missing, telemetry)) there.set(info.name, info)
+  }
+  return names.flatMap((name) => there.get(name) ?? [])
 }
 
 async function create(
   cluster: Cluster,
-  { name, create: how }: InternalTopicChoice,
-  kind: OwnTopicKind,
+  missing: readonly OwnTopicWish[],
   telemetry: Telemetry,
-): Promise<TopicInfo> {
+): Promise<readonly TopicInfo[]> {
+  const brokers = (await cluster.brokers()).length
+  const topics = missing.map((wish) => newTopic(wish, brokers))
+  const { done, failed } = await cluster.createTopics(topics)
+  for (const { name, partitions } of done) {
+    const kind = missing.find(({ choice }) => choice.name === name)?.kind
+    telemetry.log('info', `the ${kind} topic was created`, { topic: name, partitions: partitions.length })
+  }
+  const others = failed.map(async ({ item, error }) => {
+    if (!isTopicExists(error)) throw error
+    return await shown(cluster, item.name, error)
+  })
+  return [...done, ...(await Promise.all(others))]
+}
+
+function newTopic({ choice, kind }: OwnTopicWish, brokers: number): NewTopic {
+  const { name, create: how } = choice
   if (!how) {
     throw new TidemarkError(
       'TOPIC_NOT_FOUND',
@@ -47,7 +73,6 @@ async function create(
       },
     )
   }
-  const brokers = (await cluster.brokers()).length
   if (how.replicationFactor !== undefined && how.replicationFactor > brokers) {
     throw new TidemarkError(
       'CONFIG_INVALID',
@@ -55,27 +80,20 @@ async function create(
       { details: { topic: name }, hint: `Set its replication to ${brokers} or less.` },
     )
   }
-  const configs = { ...(kind === 'control' ? controlConfigs : mapConfigs), ...how.configs }
-  const partitions = how.partitions ?? (kind === 'control' ? 16 : 6)
-  const { done, failed } = await cluster.createTopics([
-    { name, partitions, replicationFactor: how.replicationFactor, configs },
-  ])
-  const [info] = done
-  if (info) {
-    telemetry.log('info', `the ${kind} topic was created`, { topic: name, partitions })
-    return info
+  return {
+    name,
+    partitions: how.partitions ?? (kind === 'control' ? 16 : 6),
+    replicationFactor: how.replicationFactor,
+    configs: { ...(kind === 'control' ? controlConfigs : mapConfigs), ...how.configs },
   }
-  // Another worker was quicker; it may take a moment until it shows.
-  const error = failed[0]?.error
-  if (error && isTopicExists(error)) {
-    for (let looks = 0; looks < 20; looks++) {
-      const [other] = await cluster.topics([name])
-      if (other) return other
-      await systemClock.sleep(250)
-    }
+}
+
+/** A topic that another worker has just made; it may take a moment until it shows. */
+async function shown(cluster: Cluster, name: string, error: Error): Promise<TopicInfo> {
+  for (let looks = 0; looks < 20; looks++) {
+    const [info] = await cluster.topics([name])
+    if (info) return info
+    await systemClock.sleep(250)
   }
-  throw (
-    error ??
-    new TidemarkError('BROKER_ERROR', `The ${kind} topic ${JSON.stringify(name)} could not be created`)
-  )
+  throw error
 }

@@ -1,15 +1,22 @@
-import { type Clock, noTelemetry, RateLimit, systemClock, type Telemetry } from '../../base/index.ts'
+import {
+  type Clock,
+  invariant,
+  noTelemetry,
+  RateLimit,
+  systemClock,
+  type Telemetry,
+} from '../../base/index.ts'
 import { type Cluster, Fetcher, GroupMember } from '../../kafka/index.ts'
 import { SlabPool } from '../../records/index.ts'
 import { connectBoth } from '../connect-both.ts'
 import { ControlTable } from '../control/control-table.ts'
 import { validateTopics } from '../control/own-topic-settings.ts'
-import { openOwnTopic } from '../control/own-topics.ts'
+import { type OwnTopicWish, openOwnTopics } from '../control/own-topics.ts'
 import { Intake } from '../copy/intake.ts'
 import { recodesAll } from '../copy/record-headers.ts'
 import type { OwnTopic, ShardContext } from '../copy/shard-context.ts'
 import { ShardRunner } from '../copy/shard-runner.ts'
-import type { InternalTopicChoice, ReplicateJob } from '../job.ts'
+import type { ReplicateJob } from '../job.ts'
 import type { ReplicationReport, ReplicationStatus } from '../status.ts'
 import { Catalogue } from '../topics/catalogue.ts'
 import { TargetTopics } from '../topics/target-topics.ts'
@@ -53,15 +60,15 @@ async function run(
   const began = clock.monotonic()
   await using clusters = await connectBoth(job, { signal, telemetry })
   const { source, target } = clusters
-  const controlTopic = await ownTopic(target, job.controlTopic, 'control', telemetry)
-  const mapTopic = job.mapTopic && (await ownTopic(target, job.mapTopic, 'map', telemetry))
+  const catalogue = new Catalogue(job, source, target, telemetry)
+  await catalogue.refresh(signal)
+  // Before anything is made: a pipeline that is refused leaves nothing behind.
+  await refuseLoop(job, { source, target, topics: catalogue.topics, telemetry, signal })
+  const [controlTopic, mapTopic] = await ownTopics(job, target, telemetry)
   if (job.validateTopics) {
     const map = mapTopic ? [{ name: mapTopic.name, kind: 'history' as const }] : []
     await validateTopics(target, [{ name: controlTopic.name, kind: 'compacted' }, ...map])
   }
-  const catalogue = new Catalogue(job, source, target, telemetry)
-  await catalogue.refresh(signal)
-  await refuseLoop(job, source, target, catalogue.topics, signal)
 
   /** Ends everything beside the shards: they end first. */
   const closing = new AbortController()
@@ -114,7 +121,12 @@ async function run(
     sessionTimeout: job.sessionTimeout,
     rebalanceTimeout: job.sessionTimeout,
     metadata: () =>
-      encodeMembership({ worker: job.workerId ?? name.name, generation, owned: shards.assigned }),
+      encodeMembership({
+        worker: job.workerId ?? name.name,
+        generation,
+        owned: shards.assigned,
+        control: controlTopic.name,
+      }),
     assign: assignMembers,
     assigned: (bytes) => {
       const assignment = decodeAssignment(bytes)
@@ -161,16 +173,21 @@ async function run(
   return { ...book.status(), interrupted: signal.aborted, durationMs: Math.round(clock.monotonic() - began) }
 }
 
-async function ownTopic(
+async function ownTopics(
+  { controlTopic, mapTopic }: ReplicateJob,
   target: Cluster,
-  choice: InternalTopicChoice,
-  kind: 'control' | 'map',
   telemetry: Telemetry,
-): Promise<OwnTopic> {
-  const info = await openOwnTopic(target, choice, kind, telemetry)
-  const configs = (await target.topicConfigs([choice.name])).get(choice.name) ?? []
-  const limit = Number(configs.find((config) => config.name === 'max.message.bytes')?.value ?? 1 << 20)
-  return { name: info.name, id: info.id, partitions: info.partitions.length, limit }
+): Promise<readonly [control: OwnTopic, map: OwnTopic | undefined]> {
+  const wishes: OwnTopicWish[] = [{ choice: controlTopic, kind: 'control' }]
+  if (mapTopic) wishes.push({ choice: mapTopic, kind: 'map' })
+  const infos = await openOwnTopics(target, wishes, telemetry)
+  const configs = await target.topicConfigs(infos.map(({ name }) => name))
+  const [control, map] = infos.map(({ name, id, partitions }): OwnTopic => {
+    const limit = configs.get(name)?.find((config) => config.name === 'max.message.bytes')?.value
+    return { name, id, partitions: partitions.length, limit: Number(limit ?? 1 << 20) }
+  })
+  invariant(control !== undefined, 'a pipeline has a control topic')
+  return [control, map]
 }
 
 /** Looks for topics, partitions and settings again and again. What fails in passing is told, and tried the next time. */

@@ -1,6 +1,6 @@
 import { type Clock, noTelemetry, systemClock, type Telemetry, TidemarkError } from '../../base/index.ts'
 import { type Cluster, isTopicExists } from '../../kafka/index.ts'
-import { type OwnTopicKind, openOwnTopic } from '../control/own-topics.ts'
+import { type OwnTopicKind, openOwnTopics } from '../control/own-topics.ts'
 import { topicMissing } from '../control/topic-tail.ts'
 import type { InternalTopicChoice } from '../job.ts'
 
@@ -27,11 +27,12 @@ export async function ensureTopic(
 ): Promise<void> {
   const { name, create } = choice
   const { checks = usualChecks, clock = systemClock, signal, kind, telemetry = noTelemetry } = options
-  const isThere = async () => (await target.topics([name], signal ? { signal } : {})).length > 0
-  if (await isThere()) return
+  const isThere = async (lookAgain = true) =>
+    (await target.topics([name], { lookAgain, ...(signal && { signal }) })).length > 0
+  if (await isThere(create === undefined)) return
   if (create === undefined) throw topicMissing(name)
   await checkReplicas(target, name, create.replicationFactor)
-  if (kind !== undefined) await openOwnTopic(target, choice, kind, telemetry)
+  if (kind !== undefined) await openOwnTopics(target, [{ choice, kind }], telemetry)
   else {
     const { partitions, replicationFactor, configs } = create
     const made = await target.createTopics([

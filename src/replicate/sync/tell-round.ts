@@ -1,4 +1,4 @@
-import type { Telemetry } from '../../base/index.ts'
+import { firstFew, type Telemetry } from '../../base/index.ts'
 import type { PositionOutcome, RoundReport } from './round.ts'
 
 /** Groups that are named in one line. */
@@ -60,7 +60,7 @@ export class RoundTeller {
       const groups = [...new Set(of.map(({ group }) => group))]
       // Making commits again is routine.
       const level = cause === 'aging' ? 'debug' : 'info'
-      const fields = { positions: of.length, groups: namesOf(groups) }
+      const fields = { positions: of.length, groups: firstFew(groups, named) }
       this.#telemetry.log(level, `Committed on the target: ${commitText[cause] ?? cause}`, fields)
     }
     for (const { group, topic, partition, current, sources, decision } of committed) {
@@ -121,11 +121,6 @@ function detailOf({ decision }: PositionOutcome): string {
 
 function codeOf(error: Error): { readonly code?: string } {
   return 'code' in error && typeof error.code === 'string' ? { code: error.code } : {}
-}
-
-function namesOf(groups: readonly string[]): string {
-  const rest = groups.length > named ? ` and ${groups.length - named} more` : ''
-  return `${groups.slice(0, named).join(', ')}${rest}`
 }
 
 const commitText: Readonly<Record<string, string>> = {

@@ -129,7 +129,8 @@ export class TargetTopics {
   }
 
   async #prepare(topic: SelectedTopic, wanted: number, mayCreate: boolean): Promise<TargetTopic> {
-    const [found] = await this.#target.topics([topic.target])
+    const creates = this.#job.createTopics && mayCreate
+    const [found] = await this.#target.topics([topic.target], { lookAgain: !creates })
     let info = found ?? (await this.#create(topic, mayCreate))
     if (info.partitions.length < wanted) info = await this.#grow(topic, info, wanted)
     const configs = (await this.#target.topicConfigs([topic.target])).get(topic.target) ?? []

@@ -10,6 +10,8 @@ export interface Membership {
   readonly worker: string
   readonly generation: number
   readonly owned: readonly number[]
+  /** The pipeline's control topic, for pipelines that ask whether they would be the other half of a loop; undefined from older workers. */
+  readonly control: string | undefined
 }
 
 /** What the leader tells each worker. */
@@ -19,7 +21,12 @@ export interface ShardAssignment {
   readonly workers: number
 }
 
-const noMembership: Membership = Object.freeze({ worker: '', generation: 0, owned: Object.freeze([]) })
+const noMembership: Membership = Object.freeze({
+  worker: '',
+  generation: 0,
+  owned: Object.freeze([]),
+  control: undefined,
+})
 const noShards: ShardAssignment = Object.freeze({ generation: 0, shards: Object.freeze([]), workers: 0 })
 
 export function encodeMembership(membership: Membership): Buffer {
@@ -31,10 +38,15 @@ export function encodeAssignment(assignment: ShardAssignment): Buffer {
 }
 
 /** What cannot be understood is taken as a worker that has nothing. */
-function decodeMembership(bytes: Buffer): Membership {
-  const { worker, generation, owned } = parsed(bytes)
+export function decodeMembership(bytes: Buffer): Membership {
+  const { worker, generation, owned, control } = parsed(bytes)
   if (typeof worker !== 'string' || typeof generation !== 'number') return noMembership
-  return { worker, generation, owned: shardList(owned) }
+  return {
+    worker,
+    generation,
+    owned: shardList(owned),
+    control: typeof control === 'string' ? control : undefined,
+  }
 }
 
 /** What cannot be understood is taken as no shards. */
