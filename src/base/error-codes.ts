@@ -100,6 +100,7 @@ export const errorCodes = {
       'A target topic is not as the restore left it: written to, deleted or created again, or a batch of a killed run arrived late; or the control topic of a replication has lost its positions',
   },
   COPY_BEHIND: { exit: 4, meaning: 'The copy has not come to the position of a group' },
+  TURN_TAKEN: { exit: 4, meaning: 'Another program keeps the groups of the pipeline in step' },
   MAPPING_CONFLICT: {
     exit: 4,
     meaning: 'Two pipelines copy the same source partition: a position has two mappings',

@@ -175,7 +175,7 @@ function checkFixed(context: PipelineContext, section: PipelineSection): void {
 /** Properties that concern the copy alone are no matter of the sync. */
 function ignoreTuning(source: JavaMeaning, target: JavaMeaning): void {
   for (const key of ['auto.offset.reset', 'fetch.max.bytes']) source.take(key)
-  for (const key of ['transaction.timeout.ms', 'session.timeout.ms']) target.take(key)
+  target.take('transaction.timeout.ms')
 }
 
 function metricsChoice(

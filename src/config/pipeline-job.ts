@@ -72,7 +72,7 @@ export function replicateJob(section: PipelineSection, context: PipelineContext)
     commitInterval,
     commitBytes: coordination.commit.batchBytes,
     transactionTimeout,
-    sessionTimeout: tuning.number('target', 'session.timeout.ms', 1_000) ?? 10_000,
+    sessionTimeout: sessionTimeout(tuning),
     onChange: errorHandling.sourceChanges,
     memory: limits.memory,
     fetchMaxBytes: Math.min(
@@ -91,6 +91,8 @@ export function syncJob(section: PipelineSection, context: PipelineContext): Syn
     name: section.name,
     source: context.source.options,
     target: context.target.options,
+    workerId: section.workerId,
+    sessionTimeout: sessionTimeout(new TuningReader(context)),
     pollInterval: groups.pollInterval,
     groups: patterns(groups.consumerGroups, ['groups', 'consumerGroups'], context.problems),
     guardPrefix: groups.offsetGuardPrefix,
@@ -110,6 +112,11 @@ export function syncJob(section: PipelineSection, context: PipelineContext): Syn
     onActiveGroup: errorHandling.onActiveConsumerGroupCommit,
     mm2Alias: context.mm2Alias ?? section.mirrorMaker2?.sourceAlias,
   }
+}
+
+/** Of workers and of sync programs alike. */
+function sessionTimeout(tuning: TuningReader): number {
+  return tuning.number('target', 'session.timeout.ms', 1_000) ?? 10_000
 }
 
 function checkSteps(section: PipelineSection, sources: number, sinks: number, problems: Problems): void {

@@ -31,6 +31,7 @@ import type {
   Cluster,
   ClusterOptions,
   CommitBounds,
+  CommitChange,
   GroupCommit,
   GroupListing,
   ListedOffset,
@@ -181,12 +182,12 @@ class ConnectedCluster implements Cluster {
     return fetchPositions(this.#session, this.#coordinators, groups, options.signal)
   }
 
-  commitPositions(group: string, positions: readonly Position[], { share = false }: PositionChange = {}) {
+  commitPositions(group: string, positions: readonly Position[], { share, permit }: CommitChange = {}) {
     if (share) {
       const offsetOf = ({ offset }: Position) => offset
       return alterShareOffsets(this.#session, this.#coordinators, this.#leaders, group, positions, offsetOf)
     }
-    return commitPositions(this.#session, this.#coordinators, this.#leaders, group, positions)
+    return commitPositions(this.#session, this.#coordinators, this.#leaders, group, positions, permit)
   }
 
   commitGroups(commits: readonly GroupCommit[], bounds: CommitBounds = {}) {

@@ -121,7 +121,7 @@ function refusal(
 ): TidemarkError {
   const group = type === 'group'
   return errorFromCode(answer.errorCode, {
-    doing: `${doing}: find the coordinator of ${group ? 'group' : 'transactional id'} ${JSON.stringify(key)}`,
+    doing: `find the coordinator of ${group ? 'group' : 'transactional id'} ${JSON.stringify(key)}, to ${doing}`,
     acl: 'Describe',
     message: answer.errorMessage,
     broker: connection.address,

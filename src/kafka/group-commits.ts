@@ -44,7 +44,7 @@ const possiblyTooLarge = 64 << 10
 /**
  * Commits positions from outside the group (generation −1, no member). All partitions go in one request, so that the
  * group moves at once; only a commit larger than the offsets topic takes is split. A group with members answers
- * GROUP_ACTIVE.
+ * GROUP_ACTIVE. `permit` is asked before each request, repeated ones too: what it rejects with is what became of the positions.
  */
 export async function commitPositions(
   session: Session,
@@ -52,6 +52,7 @@ export async function commitPositions(
   leaders: Leaders,
   group: string,
   positions: readonly Position[],
+  permit?: () => Promise<void>,
 ): Promise<Outcome<Position, Position>> {
   const quoted = JSON.stringify(group)
   return runBatch<Position, Position>(session, {
@@ -59,7 +60,10 @@ export async function commitPositions(
     perRequest: Number.POSITIVE_INFINITY,
     route: (open, round) =>
       coordinators.route(open, round, () => group, `commit positions of group ${quoted}`),
-    send: (connection, part) => sendCommit(session, leaders, connection, group, part),
+    send: async (connection, part) => {
+      await permit?.()
+      return await sendCommit(session, leaders, connection, group, part)
+    },
   })
 }
 

@@ -1,4 +1,4 @@
-import { isTidemarkError, retry, systemClock } from '../base/index.ts'
+import { isTidemarkError, retry, systemClock, type TidemarkError } from '../base/index.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { joinGroup, leaveGroup, type MemberIdentity, sendHeartbeat, syncGroup } from './group-requests.ts'
 import { errorFromCode, kafkaCodeOf } from './protocol-errors.ts'
@@ -23,6 +23,8 @@ export interface GroupMemberOptions {
   readonly sessionTimeout: number
   /** Ms that a rebalance waits for members. */
   readonly rebalanceTimeout: number
+  /** Ms between two heartbeats, at most a third of the session timeout. @default 3000 */
+  readonly heartbeatInterval?: number
   /** What the member tells the leader of itself; asked at every join. */
   readonly metadata: () => Buffer
   /** Called on the leader: an assignment for each member. */
@@ -31,7 +33,7 @@ export interface GroupMemberOptions {
   readonly assigned: (assignment: Buffer, members: number | undefined) => void
   /** The coordinator does not know the member any more: what was assigned belongs to others. */
   readonly expelled: (reason: Error) => void
-  /** Something went wrong in passing. */
+  /** Something went wrong in passing. What belongs to every rebalance is not told. */
   readonly troubled?: (error: Error) => void
 }
 
@@ -39,9 +41,12 @@ const codes = {
   illegalGeneration: 22,
   unknownMember: 25,
   rebalancing: 27,
+  groupAuthorizationFailed: 30,
   memberIdRequired: 79,
   fencedInstance: 82,
 } as const
+/** Ms that saying goodbye may take. */
+const leavePatience = 5_000
 const pauses = { attempts: Number.POSITIVE_INFINITY, delay: 50, maxDelay: 1000 }
 
 /**
@@ -91,10 +96,27 @@ export class GroupMember implements AsyncDisposable {
       } catch (error) {
         if (ended.aborted) return
         if (!passes(error)) throw error
-        this.#options.troubled?.(error as Error)
+        this.#tell(error)
         this.#connection?.close()
         await systemClock.sleep(pauses.delay + Math.random() * 200, ended).catch(() => {})
       }
+    }
+  }
+
+  /**
+   * Whether the principal may be a member at all, before it becomes one: nothing is changed. Rejects with AUTHORIZATION_FAILED and other
+   * things that waiting does not cure; what passes by itself is left to `run`.
+   */
+  async mayJoin(signal: AbortSignal): Promise<void> {
+    const { group } = this.#options
+    try {
+      const connection = await this.#connected(signal)
+      const nobody = { group, generation: -1, member: 'nobody', instance: null }
+      const code = await sendHeartbeat(connection, nobody)
+      if (code === codes.groupAuthorizationFailed) throw this.#errorOf(code, 'join', connection)
+    } catch (error) {
+      if (!passes(error)) throw error
+      this.#connection?.close()
     }
   }
 
@@ -103,6 +125,8 @@ export class GroupMember implements AsyncDisposable {
    * not known any more: then another assignment comes. Rejects when nobody can be asked.
    */
   async confirm(): Promise<boolean> {
+    // A heartbeat that is under way was asked before now: in a process that was stopped meanwhile, long before. Its yes says nothing.
+    if (this.#beating !== undefined && !(await this.#beating)) return false
     // The connection answers nothing else while it waits for the end of a rebalance.
     if (this.#generation < 0 || this.#joining) return false
     const holds = await this.#beat()
@@ -115,17 +139,26 @@ export class GroupMember implements AsyncDisposable {
     if (this.#closing.signal.aborted) return
     this.#closing.abort()
     this.#wake?.()
-    const connection = this.#connection
-    if (this.#member !== '' && connection?.open) {
-      await leaveGroup(connection, this.#identity, reason).catch(() => {})
-    }
-    connection?.close()
+    if (this.#member !== '') await this.#leave(reason).catch(() => {})
+    this.#connection?.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort()
     this.#wake?.()
     this.#connection?.close()
+  }
+
+  async #leave(reason: string): Promise<void> {
+    // The connection that waits for the end of a rebalance would carry the message only after it.
+    const own = this.#joining ? undefined : this.#connection
+    const signal = AbortSignal.timeout(leavePatience)
+    const connection = own?.open ? own : await this.#newConnection(signal)
+    try {
+      await leaveGroup(connection, this.#identity, reason)
+    } finally {
+      connection.close()
+    }
   }
 
   get #identity(): MemberIdentity {
@@ -159,7 +192,7 @@ export class GroupMember implements AsyncDisposable {
         this.#judge(synced.errorCode, 'sync with', connection)
         this.#options.assigned(synced.assignment, leads ? joined.members.length : undefined)
       },
-      { signal, when: passes, onRetry: (error) => this.#options.troubled?.(error as Error) },
+      { signal, when: passes, onRetry: (error) => this.#tell(error) },
     )
   }
 
@@ -198,14 +231,7 @@ export class GroupMember implements AsyncDisposable {
   /** Throws for an error code, after the member has drawn its conclusions. */
   #judge(code: number, doing: string, connection: BrokerConnection): void {
     if (code === 0) return
-    const { group } = this.#options
-    const error = errorFromCode(code, {
-      doing: `${doing} group ${JSON.stringify(group)}`,
-      acl: 'Read',
-      group,
-      broker: connection.address,
-      ...(rejoins.has(code) && { retriable: true }),
-    })
+    const error = this.#errorOf(code, doing, connection)
     if (code === codes.unknownMember || code === codes.fencedInstance || code === codes.illegalGeneration) {
       const was = this.#generation >= 0
       // Another process has our name: both go on, this one without it.
@@ -218,19 +244,39 @@ export class GroupMember implements AsyncDisposable {
     throw error
   }
 
+  #errorOf(code: number, doing: string, { address }: BrokerConnection): TidemarkError {
+    const { group } = this.#options
+    return errorFromCode(code, {
+      doing: `${doing} group ${JSON.stringify(group)}`,
+      acl: 'Read',
+      group,
+      broker: address,
+      ...(rejoins.has(code) && { retriable: true }),
+    })
+  }
+
+  #tell(error: unknown): void {
+    if (!rejoins.has(kafkaCodeOf(error) ?? 0)) this.#options.troubled?.(error as Error)
+  }
+
   async #connected(signal: AbortSignal): Promise<BrokerConnection> {
     if (this.#connection?.fresh) return this.#connection
     this.#connection?.close()
-    const broker = await this.#cluster.groupCoordinator(this.#options.group, { signal })
-    this.#connection = await this.#cluster.connect(broker, { signal })
+    this.#connection = await this.#newConnection(signal)
     return this.#connection
+  }
+
+  async #newConnection(signal: AbortSignal): Promise<BrokerConnection> {
+    const broker = await this.#cluster.groupCoordinator(this.#options.group, { signal })
+    return await this.#cluster.connect(broker, { signal })
   }
 
   /** Until the next heartbeat is due, or somebody knows that a rebalance waits. */
   async #pause(signal: AbortSignal): Promise<void> {
     const due = new AbortController()
     this.#wake = () => due.abort()
-    const ms = Math.min(3_000, this.#options.sessionTimeout / 3)
+    const { heartbeatInterval = 3_000, sessionTimeout } = this.#options
+    const ms = Math.min(heartbeatInterval, sessionTimeout / 3)
     await systemClock.sleep(ms, AbortSignal.any([signal, due.signal])).catch(() => {})
     this.#wake = undefined
   }

@@ -118,6 +118,11 @@ export interface PositionChange {
   readonly share?: boolean
 }
 
+export interface CommitChange extends PositionChange {
+  /** Asked before each request, repeated ones too: what it rejects with is what became of the positions. Not for share groups. */
+  readonly permit?: () => Promise<void>
+}
+
 /** One group, and all positions that it shall get. */
 export interface GroupCommit extends PositionChange {
   readonly group: string
@@ -257,7 +262,7 @@ export interface Cluster extends AsyncDisposable {
   commitPositions(
     group: string,
     positions: readonly Position[],
-    change?: PositionChange,
+    change?: CommitChange,
   ): Promise<Outcome<Position, Position>>
   /** The same for many groups at once, in the order given. Never rejects: what could not be done is in the outcomes. */
   commitGroups(commits: readonly GroupCommit[], bounds?: CommitBounds): Promise<readonly CommittedGroup[]>

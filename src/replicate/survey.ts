@@ -58,6 +58,7 @@ export async function surveyPipeline(
     clock,
     telemetry,
     signal,
+    turn: undefined,
     dryRun: true,
   })
   const lines = memory.table.lines.filter(({ key }) => key.cluster === source.clusterId)

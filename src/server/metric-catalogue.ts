@@ -95,6 +95,13 @@ export const metricCatalogue: readonly MetricEntry[] = [
     help: 'Workers of the pipeline.',
   },
   {
+    name: 'sync_turn',
+    kind: 'gauge',
+    component: 'app',
+    labels: [],
+    help: 'Whether this program keeps the groups in step (1), or stands by (0).',
+  },
+  {
     name: 'sync_rounds',
     kind: 'counter',
     component: 'app',

@@ -103,7 +103,16 @@ test('the documented rights are enough to replicate; without them, what is missi
 })
 
 test('the documented rights are enough to keep groups in step', async () => {
+  for (const right of ['Describe', 'Read']) {
+    const refused = await alice('sync-offsets', '--once')
+    assert.equal(refused.status, 2, refused.stderr)
+    assert.match(refused.stderr, /AUTHORIZATION_FAILED/)
+    assert.match(refused.stderr, new RegExp(`the operation ${right} on group .*tidemark-rights:sync`))
+    await allow(...operations(right), '--group', 'tidemark-rights:sync')
+  }
   const refused = await alice('sync-offsets', '--once')
+  assert.equal(refused.status, 3, refused.stderr)
+  assert.match(refused.stderr, /'shop-billing' could not be read: .*the principal has no right to group/)
   assert.doesNotMatch(refused.stdout, /"committed"/)
   await allow(...operations('Describe', 'Read'), '--group', 'shop-billing')
   await allow(...operations('Read'), '--topic', 'copy-', '--resource-pattern-type', 'prefixed')

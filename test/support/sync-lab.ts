@@ -84,6 +84,8 @@ export async function startSyncLab(
     name: 'dr',
     source: options(from),
     target: options(to),
+    workerId: undefined,
+    sessionTimeout: 10_000,
     pollInterval: 100,
     groups: ['~.*'],
     guardPrefix: 'k2k_',

@@ -33,6 +33,8 @@ test('the file of the offset mapping program is understood as it stands', async 
     name: 'offset-mapping-production',
     source: { ...pipeline.source, bootstrap: ['source-kafka:9092'] },
     target: { ...pipeline.target, bootstrap: ['target-kafka:9093'] },
+    workerId: undefined,
+    sessionTimeout: 10_000,
     pollInterval: 5000,
     groups: ['~^my-app-.*'],
     guardPrefix: 'k2k_',

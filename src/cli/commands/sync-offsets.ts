@@ -27,6 +27,8 @@ the replication publishes, and committed on the target, so that each group goes 
 record. Groups with members on the target, and positions that an application there has committed by itself, are
 left alone. Runs until stopped: SIGTERM finishes the round and exits 130.
 
+Of several programs of one pipeline one has the turn; the others stand by and take over when it ends.
+
 Examples:
   kafka-backup sync-offsets -f k2k.yaml
   kafka-backup sync-offsets -f k2k.yaml -f production.yaml --listen 127.0.0.1:9404
@@ -52,6 +54,7 @@ async function run(flags: Flags, session: Session): Promise<void> {
         clock: session.clock,
         once: flags.once ?? false,
         onRound: () => health.ready(part),
+        onStandby: () => health.ready(part),
         onTrouble: (error) => health.unready(part, error.message),
       })
     },

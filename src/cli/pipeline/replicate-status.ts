@@ -27,5 +27,6 @@ Example:
     const { signal, telemetry, clock } = session
     const survey = await surveyPipeline(job, { signal, telemetry, clock })
     await session.print(format, surveyObject(survey), () => surveyText(survey))
+    if (survey.groups.unread.length > 0) session.status = 3
   })
 }

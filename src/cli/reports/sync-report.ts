@@ -54,9 +54,15 @@ export function syncText(report: SyncReport): string {
 
 export function roundLines(round: RoundReport | undefined): readonly string[] {
   const outcomes = round?.outcomes ?? []
-  if (outcomes.length === 0) return ['No chosen group has a position in a topic that the map knows.', '']
-  const [title = '', ...rows] = tableLines(columns, outcomes.map(rowOf))
-  return [title, lightRule, ...rows, '']
+  const unread = (round?.unread ?? []).map(
+    ({ group, error }) => `${group} could not be read: ${error.message}`,
+  )
+  const left = unread.length === 0 ? [] : [...unread, '']
+  if (outcomes.length > 0) {
+    const [title = '', ...rows] = tableLines(columns, outcomes.map(rowOf))
+    return [title, lightRule, ...rows, '', ...left]
+  }
+  return unread.length > 0 ? left : ['No chosen group has a position in a topic that the map knows.', '']
 }
 
 function rowOf(outcome: PositionOutcome): readonly string[] {

@@ -88,7 +88,7 @@ export async function openLines(
   for (const candidate of candidates) {
     const { key, position } = candidate
     try {
-      const own = ends.get(candidate.target.name) ?? new Map<number, bigint>()
+      const own = ownEnds(context, candidate, ends)
       if (position) checkTarget(candidate, position, own)
       const line = makeLine(context, candidate, own, starts.get(key) ?? 0n, options)
       line.sourceEnd = stable.get(key)
@@ -103,9 +103,26 @@ export async function openLines(
   return { lines, failed, pending, repeated }
 }
 
-/** Records on the target that lie behind what the position accounts for. */
+/** Of the partitions that records of the candidate may go to: other lines of the shard have partitions of the same topic. */
+function ownEnds(
+  context: ShardContext,
+  candidate: Candidate,
+  ends: ReadonlyMap<string, ReadonlyMap<number, bigint>>,
+): ReadonlyMap<number, bigint> {
+  const all = ends.get(candidate.target.name)
+  const own = targetPartitions(context, candidate)
+  return new Map(
+    own.flatMap((partition) => {
+      const end = all?.get(partition)
+      return end === undefined ? [] : [[partition, end] as const]
+    }),
+  )
+}
+
+/** Records on the target that lie behind what the position accounts for; of a partition that it does not know, all. */
 function landedAfter({ targets }: PositionEntry, ends: ReadonlyMap<number, bigint>): number {
-  return targets.reduce((sum, { partition, end }) => sum + Number((ends.get(partition) ?? end) - end), 0)
+  const known = new Map(targets.map(({ partition, end }) => [partition, end]))
+  return [...ends].reduce((sum, [partition, end]) => sum + Number(end - (known.get(partition) ?? 0n)), 0)
 }
 
 /** What has to be made takes longer than what is there: the others do not wait for it. */

@@ -47,6 +47,8 @@ export class ShardCopy {
   readonly #producer: Producer
   readonly #lines: ShardLines
   readonly #pace: Pace
+  /** Partitions of which all that was sent before has a position. */
+  readonly #settled: ReadonlySet<string>
   readonly #ways: Ways
   readonly #ready = new Set<Line>()
   /** Deliveries whose memory is held. */
@@ -68,11 +70,13 @@ export class ShardCopy {
     producer: Producer,
     failed: Map<string, FailedLine>,
     pace: Pace,
+    settled: ReadonlySet<string>,
   ) {
     this.#context = context
     this.#shard = shard
     this.#producer = producer
     this.#pace = pace
+    this.#settled = settled
     this.#ways = new Ways(producer, shard)
     const arrived = (line: Line) => {
       this.#ready.add(line)
@@ -141,7 +145,9 @@ export class ShardCopy {
     this.#lookAt = now + idleLook
     const stop = await this.#lines.sync(this.#ending.signal)
     this.#stopError ??= stop
-    const repeated = this.#lines.repeated.splice(0)
+    // Opened anew, behind what has been copied: there is one way to begin.
+    if (this.#lines.outdated) this.stop()
+    const repeated = this.#lines.repeated.splice(0).filter(({ key }) => !this.#settled.has(key))
     if (repeated.length > 0 && !this.#context.job.exactlyOnce) this.#tellRepeated(repeated)
   }
 

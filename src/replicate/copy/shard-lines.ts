@@ -107,6 +107,16 @@ export class ShardLines {
     return stop ?? reason
   }
 
+  /** A line spreads its records otherwise than it should by now: source or target have another number of partitions. */
+  get outdated(): boolean {
+    const { targets, routes } = this.#context
+    const now = routes(this.#shard)
+    return [...this.lines].some(([key, { wish }]) => {
+      const route = now.get(key)
+      return route !== undefined && targets.spread(route.topic) !== wish.spread
+    })
+  }
+
   /** The shard was never begun, and everything that was there when it was is open now: its mark may be written. */
   get toBeMarked(): boolean {
     return this.unmarked && this.#initial?.size === 0

@@ -8,7 +8,7 @@ import { Pace } from './pace.ts'
 import { recodesAll } from './record-headers.ts'
 import type { ShardContext } from './shard-context.ts'
 import { LineFailed, ShardCopy } from './shard-copy.ts'
-import type { FailedLine } from './shard-lines.ts'
+import { type FailedLine, keyOf } from './shard-lines.ts'
 
 /** Ms to wait after something went wrong: doubles up to the longest while nothing goes well. */
 const pauses = { first: 100, longest: 10_000 }
@@ -35,7 +35,7 @@ function sendMemory(job: ReplicateJob): number {
 
 /**
  * A worker's part in one shard: takes it over, copies, and after anything that goes wrong takes it over again, as long as the group
- * says that it has it. Nothing is remembered from one ownership to the next but what failed and how fast the target is.
+ * says that it has it. Nothing is remembered from one ownership to the next but what failed, what ended in order, and how fast the target is.
  */
 export class ShardRunner {
   readonly shard: number
@@ -45,6 +45,8 @@ export class ShardRunner {
   readonly #stop = new AbortController()
   readonly #whenStopped = Promise.withResolvers<undefined>()
   #copy: ShardCopy | undefined
+  /** Partitions that the ownership before had open when it ended in order: nothing of them is copied again. */
+  #settled: ReadonlySet<string> = new Set()
   #status: readonly PartitionStatus[] = []
 
   constructor(context: ShardContext, shard: number) {
@@ -140,12 +142,15 @@ export class ShardRunner {
       memory: sendMemory(job),
       ...(job.exactlyOnce && { transactional }),
     })
-    const copy = new ShardCopy(this.#context, this.shard, producer, this.#failed, this.#pace)
+    const settled = this.#settled
+    this.#settled = new Set()
+    const copy = new ShardCopy(this.#context, this.shard, producer, this.#failed, this.#pace, settled)
     this.#copy = copy
     if (this.#stopped) copy.stop()
     telemetry.log('info', 'a shard was taken over', { shard: this.shard })
     try {
       await copy.run()
+      this.#settled = new Set([...copy.lines].map(keyOf))
     } catch (error) {
       this.#blame(copy, error)
       throw error

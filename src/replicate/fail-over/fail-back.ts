@@ -56,6 +56,9 @@ export async function failBack(
       logs: now.logs,
       outOfRange: 'clamp',
     })
+    // What stands in the way of the proof, or of what the control topic is told at the end, is known before anything is changed.
+    await proveAll(plan.entries, pair, context)
+    await pair.writer.write([handOverRecord(job.name, group, memory.handedOver(group), clock.now())])
     const { snapshot } = context
     const applied = await applyPlan(plan, source, {
       signal,

@@ -5,6 +5,7 @@ import { handOverRecord } from '../sync/group-record.ts'
 import type { SyncJob } from '../sync/job.ts'
 import { failForDouble, type PositionOutcome, type RoundReport, syncRound } from '../sync/round.ts'
 import { idlePositions } from './idle-group.ts'
+import { nextRecord } from './next-record.ts'
 import { type HandOverContext, type Pair, withPair } from './pair.ts'
 import { type LogPlace, type Proof, proveNext } from './prove.ts'
 import { nothingMapped, saveTarget } from './save-target.ts'
@@ -62,7 +63,9 @@ export async function failOver(
     const preview = await roundOf(found, job, pair, context, true)
     if (job.onMultipleMappings === 'fail') failForDouble(preview.doublyMapped)
     if (preview.outcomes.length === 0) throw nothingMapped(group, positions.positions.length)
+    await mayRead(preview, pair, context)
     const snapshotId = await saveTarget(target, group, context)
+    const before = pair.memory.handedOver(group)
     const handOver = { since: clock.now(), by: 'failover' }
     await writer.write([handOverRecord(job.name, group, handOver, clock.now())])
     let last: RoundReport
@@ -71,7 +74,8 @@ export async function failOver(
       await clock.sleep(watch, signal)
       last = await lastSync(() => roundOf(found, job, pair, context, false), group, context)
     } catch (error) {
-      await writer.write([handOverRecord(job.name, group, undefined, clock.now())])
+      // In the sync or out of it, as it was.
+      await writer.write([handOverRecord(job.name, group, before, clock.now())])
       throw error
     }
     const deadline = clock.monotonic() + context.patience
@@ -88,6 +92,20 @@ export async function failOver(
       sourceLost: false,
     }
   })
+}
+
+/** Reads where the proof will: what stands in its way is known before anything is changed. */
+async function mayRead(
+  { outcomes }: RoundReport,
+  { sourceReader, targetReader }: Pair,
+  { signal }: HandOverContext,
+): Promise<void> {
+  await Promise.all(
+    outcomes.flatMap(({ topic, partition, sources, decision, current }) => [
+      ...sources.map((one) => nextRecord(sourceReader, one, one.offset, signal)),
+      nextRecord(targetReader, { topic, partition }, decision.target ?? current ?? 0n, signal),
+    ]),
+  )
 }
 
 /** Rejects with POSITION_NOT_KEPT when a position is not what it was set to. */
@@ -133,6 +151,8 @@ function roundOf(
     clock,
     telemetry,
     signal,
+    // The group is taken out of the sync: nobody else sets it.
+    turn: undefined,
     includeHandedOver: true,
     dryRun,
   })

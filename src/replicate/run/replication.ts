@@ -203,7 +203,8 @@ async function lookAgain(
   for (;;) {
     await clock.sleep(job.topicRefresh, signal)
     try {
-      if (await catalogue.refresh(signal)) shards.routesChanged()
+      const others = await catalogue.refresh(signal)
+      if ((await targets.count(signal)) || others) shards.routesChanged()
       await targets.follow(shards.keptTopics(catalogue.topics))
     } catch (error) {
       signal.throwIfAborted()

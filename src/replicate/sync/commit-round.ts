@@ -6,6 +6,7 @@ import { commitRecord } from './group-record.ts'
 import type { SyncPlace } from './places.ts'
 import type { OwnRecord, RecordWriter } from './record-writer.ts'
 import type { TargetMemory } from './target-memory.ts'
+import type { Turn } from './turn-book.ts'
 
 /** A position that was decided. */
 export interface Pending {
@@ -24,20 +25,26 @@ export interface CommitParts {
   readonly ages: CommitAges
   readonly clock: Clock
   readonly signal: AbortSignal | undefined
+  /** Undefined: nobody else does such rounds. */
+  readonly turn: Turn | undefined
 }
 
 const commitsAtOnce = 16
 
 /**
  * Makes the commits that were decided on, a request for each group; what has to be remembered is durable before. Answers those that
- * did not come to be, and why.
+ * did not come to be, and why. Rejects with TURN_TAKEN when the turn is lost: what has not been sent by then never is.
  */
 export async function commitAll(
   pending: readonly Pending[],
   parts: CommitParts,
 ): Promise<ReadonlyMap<Pending, TidemarkError>> {
-  const { job, memory, writer, ages, clock, target } = parts
-  await writer.write(pending.flatMap((one) => toRemember(one, job.name, clock.now())))
+  const { job, memory, writer, ages, clock, target, turn } = parts
+  const permit = turn && (() => turn.permit())
+  await writer.write(
+    pending.flatMap((one) => toRemember(one, job.name, clock.now())),
+    permit,
+  )
   const slots = new Budget(commitsAtOnce)
   const groups = [...Map.groupBy(pending, ({ group }) => group)]
   const errors = new Map<Pending, TidemarkError>()
@@ -50,13 +57,15 @@ export async function commitAll(
           for (const entry of commits) errors.set(entry, notBegun(group))
           return
         }
-        for (const [entry, error] of await commitGroup(target, group, commits)) errors.set(entry, error)
+        for (const [entry, error] of await commitGroup(target, group, commits, permit))
+          errors.set(entry, error)
         for (const entry of commits) {
           if (!errors.has(entry)) ages.committed(ageKey(group, entry.place), clock.now())
         }
       }),
     ),
   )
+  for (const error of errors.values()) if (error.code === 'TURN_TAKEN') throw error
   const done = pending.filter((one) => !errors.has(one))
   await writer.write(
     done.flatMap(({ group, place, decision }) => {
@@ -66,6 +75,7 @@ export async function commitAll(
       const key = { pipeline: job.name, group, topic, partition }
       return forgets && known ? [commitRecord(key, undefined, clock.now())] : []
     }),
+    permit,
   )
   return errors
 }
@@ -88,6 +98,7 @@ async function commitGroup(
   target: Cluster,
   group: string,
   entries: readonly Pending[],
+  permit: (() => Promise<void>) | undefined,
 ): Promise<readonly (readonly [Pending, TidemarkError])[]> {
   const positions = entries.flatMap(({ place: { topic, partition }, decision }): Position[] =>
     decision.action === 'commit'
@@ -95,7 +106,7 @@ async function commitGroup(
       : [],
   )
   try {
-    const { failed } = await target.commitPositions(group, positions)
+    const { failed } = await target.commitPositions(group, positions, permit ? { permit } : {})
     const byPlace = new Map(failed.map(({ item, error }) => [`${item.topic}/${item.partition}`, error]))
     return entries.flatMap((entry) => {
       const error = byPlace.get(`${entry.place.topic}/${entry.place.partition}`)

@@ -20,6 +20,10 @@ export interface SyncJob {
   readonly name: string
   readonly source: ClusterOptions
   readonly target: ClusterOptions
+  /** Name of this program, for those who wait for it. */
+  readonly workerId: string | undefined
+  /** Ms without a heartbeat after which the turn of a program goes to another. */
+  readonly sessionTimeout: number
   /** Ms between two rounds. */
   readonly pollInterval: number
   /** Names, globs, `~regex`; never empty. */

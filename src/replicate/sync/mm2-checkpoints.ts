@@ -22,7 +22,8 @@ export class CheckpointWriter implements AsyncDisposable {
     return new CheckpointWriter(new RecordWriter(target, name, 'first'))
   }
 
-  async write(outcomes: readonly PositionOutcome[]): Promise<void> {
+  /** `permit` is asked right before they are sent. */
+  async write(outcomes: readonly PositionOutcome[], permit: () => Promise<void>): Promise<void> {
     const fresh = outcomes.flatMap((outcome) => {
       const { group, topic, partition, sources, decision, error } = outcome
       const [source] = sources
@@ -39,8 +40,16 @@ export class CheckpointWriter implements AsyncDisposable {
       }
       return [{ key, state, record: encodeCheckpoint(checkpoint) }]
     })
-    await this.#writer.write(fresh.map(({ record }) => record))
+    await this.#writer.write(
+      fresh.map(({ record }) => record),
+      permit,
+    )
     for (const { key, state } of fresh) this.#written.set(key, state)
+  }
+
+  /** Another program may have written since: what is there is not known any more. */
+  forget(): void {
+    this.#written.clear()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,4 @@
-import { nameFilter, type TidemarkError } from '../../base/index.ts'
+import { nameFilter, parseNamePattern, type TidemarkError } from '../../base/index.ts'
 import type { Cluster, Failure, GroupPositions } from '../../kafka/index.ts'
 import { type LogTable, readLogs } from '../../offsets/index.ts'
 
@@ -10,16 +10,23 @@ export interface SourceGroups {
   readonly stale?: boolean
 }
 
-/** Chosen groups of the source that have positions. Share groups have none. */
+/**
+ * Chosen groups of the source that have positions. Share groups have none. Brokers list only groups that may be described: one that is
+ * named exactly is asked for all the same, so that a missing right is told.
+ */
 export async function readSourceGroups(
   source: Cluster,
   patterns: readonly string[],
   signal?: AbortSignal,
 ): Promise<SourceGroups> {
   const wanted = nameFilter(patterns)
-  const names = (await source.listGroups())
+  const listed = await source.listGroups()
+  const found = listed
     .filter(({ group, type, state }) => wanted(group) && type !== 'share' && state !== 'Dead')
     .map(({ group }) => group)
+  const known = new Set(listed.map(({ group }) => group))
+  const named = patterns.map(parseNamePattern).filter(({ literal, text }) => literal && !known.has(text))
+  const names = [...new Set([...found, ...named.map(({ text }) => text)])]
   if (names.length === 0) return { groups: [], failed: [] }
   const { done, failed } = await source.fetchPositions(names.sort(), signal ? { signal } : {})
   const groups = done

@@ -1,5 +1,5 @@
-import { systemClock, TidemarkError } from '../../base/index.ts'
-import { type Cluster, type PartitionProducer, Producer } from '../../kafka/index.ts'
+import { isTidemarkError, systemClock, TidemarkError } from '../../base/index.ts'
+import { type Cluster, type PartitionProducer, Producer, type ProducerIdentity } from '../../kafka/index.ts'
 import { encodeBatches, partitionForKey } from '../../records/index.ts'
 
 /** A record of one of our own small topics. */
@@ -29,10 +29,11 @@ export class RecordWriter implements AsyncDisposable {
     this.#choose = choose
   }
 
-  async write(records: readonly OwnRecord[]): Promise<void> {
+  /** `permit` is asked when everything is ready to be sent; what it rejects with ends the call. */
+  async write(records: readonly OwnRecord[], permit?: () => Promise<void>): Promise<void> {
     if (records.length === 0) return
     try {
-      await this.#write(records)
+      await this.#write(records, permit)
     } catch (error) {
       await this[Symbol.asyncDispose]()
       throw error
@@ -46,8 +47,9 @@ export class RecordWriter implements AsyncDisposable {
     await producer?.[Symbol.asyncDispose]()
   }
 
-  async #write(records: readonly OwnRecord[]): Promise<void> {
+  async #write(records: readonly OwnRecord[], permit: (() => Promise<void>) | undefined): Promise<void> {
     const producer = await this.#open()
+    await permit?.()
     const timestamp = BigInt(systemClock.now())
     const byPartition = Map.groupBy(records, ({ key }) =>
       this.#choose === 'first' ? 0 : (partitionForKey(key, this.#count) ?? 0),
@@ -73,9 +75,28 @@ export class RecordWriter implements AsyncDisposable {
       })
     }
     this.#count = info.partitions.length
-    const identity = await this.#cluster.initProducerId()
+    const identity = await this.#identity()
     this.#producer = new Producer(this.#cluster, { identity, connections: 1 })
     return this.#producer
+  }
+
+  async #identity(): Promise<ProducerIdentity> {
+    try {
+      return await this.#cluster.initProducerId()
+    } catch (error) {
+      if (!isTidemarkError(error, 'AUTHORIZATION_FAILED')) throw error
+      // The broker speaks of the cluster; it asks for the right to write to some topic.
+      const topic = JSON.stringify(this.topic)
+      throw new TidemarkError(
+        'AUTHORIZATION_FAILED',
+        `Cannot write to topic ${topic}: the principal has no right to it`,
+        {
+          cause: error,
+          details: { ...error.details, topic: this.topic },
+          hint: `Allow it the operation Write on topic ${topic}; brokers before 3.0 ask for IdempotentWrite on the cluster as well.`,
+        },
+      )
+    }
   }
 
   #partition(producer: Producer, partition: number): PartitionProducer {

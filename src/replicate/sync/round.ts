@@ -8,6 +8,7 @@ import { type DoublyMapped, mappedTopics, PlaceIndex, type SyncPlace } from './p
 import { readTargetGroups, type SourceGroups, type TargetGroups } from './read-groups.ts'
 import type { RecordWriter } from './record-writer.ts'
 import type { TargetMemory } from './target-memory.ts'
+import type { Turn } from './turn-book.ts'
 
 /** What a round works with. */
 export interface RoundParts {
@@ -21,6 +22,8 @@ export interface RoundParts {
   readonly clock: Clock
   readonly telemetry: Telemetry
   readonly signal: AbortSignal | undefined
+  /** Confirmed before anything is changed; undefined = nobody else does such rounds. */
+  readonly turn: Turn | undefined
   /** Groups that were handed over are taken in all the same: for the last sync of a fail-over. */
   readonly includeHandedOver?: boolean
   /** Decides, and changes nothing; nothing is an error. */
@@ -54,7 +57,8 @@ export interface RoundReport {
  * One round: the positions on the source, the map as it is then, the target's side; a decision for each position; commits, a request for each
  * group. What has to be remembered is durable before the commit that it is about.
  *
- * Everything that can be committed is, before a round ends with an error that the job asks for.
+ * Everything that can be committed is, before a round ends with an error that the job asks for. Rejects with TURN_TAKEN when the turn is
+ * not this program's any more.
  */
 export async function syncRound(found: SourceGroups, parts: RoundParts): Promise<RoundReport> {
   const { source, target, memory, signal, job } = parts
@@ -76,9 +80,17 @@ export async function syncRound(found: SourceGroups, parts: RoundParts): Promise
     index.doublyMapped(group).map((one) => ({ ...one, group: group.group })),
   )
   const doubtful = new Set(job.onMultipleMappings === 'fail' ? doublyMapped.map(({ group }) => group) : [])
-  const pending = wanted
-    .filter(({ group }) => !doubtful.has(group.group))
-    .flatMap(({ group, places }) => decideGroup(group, places, side, parts))
+  const decideAll = () =>
+    wanted
+      .filter(({ group }) => !doubtful.has(group.group))
+      .flatMap(({ group, places }) => decideGroup(group, places, side, parts))
+  let pending = decideAll()
+  if (!parts.dryRun && parts.turn && pending.some(({ decision }) => decision.action === 'commit')) {
+    await parts.turn.confirm()
+    // A group that was handed over while the round was reading is left alone.
+    await memory.refreshControl(signal)
+    pending = decideAll()
+  }
   const outcomes = parts.dryRun
     ? outcomesOf(pending, new Map())
     : outcomesOf(pending, await commitAll(pending, parts))

@@ -1,4 +1,4 @@
-import { type Clock, isTidemarkError, type Telemetry, type TidemarkError } from '../../base/index.ts'
+import type { Clock, Telemetry, TidemarkError } from '../../base/index.ts'
 import type { Cluster } from '../../kafka/index.ts'
 import { connectBoth } from '../connect-both.ts'
 import { validateTopics } from '../control/own-topic-settings.ts'
@@ -7,9 +7,10 @@ import { CommitAges, offsetsRetention } from './commit-ages.ts'
 import { ensureTopic } from './control-topics.ts'
 import type { SyncJob } from './job.ts'
 import { CheckpointWriter } from './mm2-checkpoints.ts'
-import { readSourceGroups, type SourceGroups } from './read-groups.ts'
 import { RecordWriter } from './record-writer.ts'
-import { type RoundReport, syncRound } from './round.ts'
+import type { RoundReport } from './round.ts'
+import { SyncLoop } from './sync-loop.ts'
+import { SyncTurn } from './sync-turn.ts'
 import { TargetMemory } from './target-memory.ts'
 import { RoundTeller } from './tell-round.ts'
 
@@ -19,6 +20,8 @@ export interface SyncContext {
   readonly clock: Clock
   /** After each round that went through. */
   readonly onRound?: (report: RoundReport) => void
+  /** Another program has the turn, and this one follows: it would take over. Called again and again. */
+  readonly onStandby?: () => void
   /** A round failed in passing; the next one may go through. */
   readonly onTrouble?: (error: TidemarkError) => void
   /** Ends after the first round that went through. */
@@ -34,8 +37,10 @@ export interface SyncReport {
 }
 
 /**
- * Keeps groups in step until the signal. Rejects with CONFIG_INVALID or TOPIC_NOT_FOUND before any work, with GROUP_ACTIVE or
- * MAPPING_CONFLICT where the job asks for it, and with whatever will not pass by itself. What may pass is logged, and tried again in the next round.
+ * Keeps groups in step until the signal, whenever it has the turn among the programs of the pipeline. Rejects with
+ * AUTHORIZATION_FAILED, CONFIG_INVALID or TOPIC_NOT_FOUND before any work, with GROUP_ACTIVE or MAPPING_CONFLICT where the job asks for it,
+ * with TURN_TAKEN when one round is asked for and another program runs on, and with whatever will not pass by itself. What may pass is
+ * logged, and tried again in the next round.
  */
 export async function runSync(job: SyncJob, context: SyncContext): Promise<SyncReport> {
   const { signal, telemetry } = context
@@ -43,6 +48,11 @@ export async function runSync(job: SyncJob, context: SyncContext): Promise<SyncR
   await using clusters = await connectBoth(job, context)
   const { source, target } = clusters
   signal.throwIfAborted()
+  await using turn = await SyncTurn.open(target, job, {
+    ...{ signal, telemetry, clock: context.clock },
+    once: context.once ?? false,
+    onTrouble: (error) => context.onTrouble?.(error),
+  })
   await prepareTopics(job, target, context)
   await using memory = new TargetMemory(target, {
     pipeline: job.name,
@@ -68,6 +78,7 @@ export async function runSync(job: SyncJob, context: SyncContext): Promise<SyncR
   const loop = new SyncLoop(job, context, {
     source,
     target,
+    turn,
     memory,
     writer,
     ages,
@@ -76,113 +87,6 @@ export async function runSync(job: SyncJob, context: SyncContext): Promise<SyncR
     teller,
   })
   return await loop.run()
-}
-
-interface LoopParts {
-  readonly source: Cluster
-  readonly target: Cluster
-  readonly memory: TargetMemory
-  readonly writer: RecordWriter
-  readonly ages: CommitAges
-  readonly checkpoints: CheckpointWriter | undefined
-  readonly keeping: MapRetention
-  readonly teller: RoundTeller
-}
-
-class SyncLoop {
-  readonly #job: SyncJob
-  readonly #context: SyncContext
-  readonly #parts: LoopParts
-  #known: SourceGroups = { groups: [], failed: [] }
-  #trimmed = Number.NEGATIVE_INFINITY
-  #rounds = 0
-  #committed = 0
-  #last: RoundReport | undefined
-
-  constructor(job: SyncJob, context: SyncContext, parts: LoopParts) {
-    this.#job = job
-    this.#context = context
-    this.#parts = parts
-  }
-
-  async run(): Promise<SyncReport> {
-    const { signal, clock, once } = this.#context
-    while (!signal.aborted) {
-      const started = clock.monotonic()
-      const went = await this.#attempt(started)
-      if (went && once) break
-      const rest = this.#job.pollInterval - (clock.monotonic() - started)
-      // Stopped in the pause: nothing is under way.
-      await clock.sleep(Math.max(0, rest), signal).catch(() => {})
-    }
-    const interrupted = signal.aborted
-    return { rounds: this.#rounds, committed: this.#committed, last: this.#last, interrupted }
-  }
-
-  async #attempt(started: number): Promise<boolean> {
-    const { telemetry, clock, onRound, onTrouble } = this.#context
-    try {
-      const { report, failure } = await this.#round()
-      this.#last = report
-      this.#committed += this.#parts.teller.tell(report, (clock.monotonic() - started) / 1000)
-      // What was known of the source has been kept alive on the target; that the source is silent is still a failure.
-      if (failure !== undefined) throw failure
-      this.#rounds++
-      telemetry.count('sync_rounds', 1)
-      onRound?.(report)
-      return true
-    } catch (error) {
-      if (!isTidemarkError(error) || !mayPass(error)) throw error
-      telemetry.log('error', `The round failed: ${error.message}`, { code: error.code })
-      onTrouble?.(error)
-      return false
-    }
-  }
-
-  async #round(): Promise<{ readonly report: RoundReport; readonly failure: TidemarkError | undefined }> {
-    const { source, target, memory, writer, ages, checkpoints } = this.#parts
-    const { telemetry, clock } = this.#context
-    const before = memory.read
-    const { found, failure } = await this.#readSource()
-    const report = await syncRound(found, {
-      job: this.#job,
-      source,
-      target,
-      memory,
-      writer,
-      ages,
-      clock,
-      telemetry,
-      // A round that has begun is finished.
-      signal: undefined,
-    })
-    telemetry.count('mapping_records_read', memory.read.records - before.records)
-    telemetry.count('mapping_bytes_read', memory.read.bytes - before.bytes)
-    await checkpoints?.write(report.outcomes)
-    this.#trim()
-    return { report, failure }
-  }
-
-  /** A source that does not answer: its groups as they were last, so that their commits do not expire on the target. */
-  async #readSource(): Promise<{
-    readonly found: SourceGroups
-    readonly failure: TidemarkError | undefined
-  }> {
-    try {
-      this.#known = await readSourceGroups(this.#parts.source, this.#job.groups)
-      return { found: this.#known, failure: undefined }
-    } catch (error) {
-      if (!isTidemarkError(error) || !mayPass(error)) throw error
-      return { found: { ...this.#known, stale: true }, failure: error }
-    }
-  }
-
-  #trim(): void {
-    const now = this.#context.clock.now()
-    if (now - this.#trimmed < this.#job.mapKeeping.schedule) return
-    this.#trimmed = now
-    this.#parts.memory.trim(now, this.#parts.keeping)
-  }
 }
 
 async function prepareTopics(
@@ -208,16 +112,3 @@ async function mapRetention({ mapKeeping, mapTopic }: SyncJob, target: Cluster):
   const ms = Number(configs.find(({ name }) => name === 'retention.ms')?.value ?? -1)
   return { count, time: ms > 0 ? ms : undefined }
 }
-
-/** Errors that waiting may cure: the clusters may be back in the next round. */
-function mayPass({ code }: TidemarkError): boolean {
-  return passing.has(code)
-}
-
-const passing = new Set<string>([
-  'BROKER_UNREACHABLE',
-  'BROKER_ERROR',
-  'REQUEST_TIMEOUT',
-  'CONNECTION_LOST',
-  'POSITION_NOT_KEPT',
-])

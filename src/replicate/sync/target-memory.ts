@@ -58,6 +58,14 @@ export class TargetMemory implements AsyncDisposable {
     this.#loaded = true
   }
 
+  /** Takes in what is new in the control topic alone: the groups that were handed over meanwhile. */
+  async refreshControl(signal?: AbortSignal): Promise<void> {
+    await this.#control.catchUp((record) => this.#takeControl(record), {
+      upTo: 'stable',
+      ...(signal && { signal }),
+    })
+  }
+
   trim(now: number, retention: MapRetention): void {
     this.table.trim(now, retention)
   }

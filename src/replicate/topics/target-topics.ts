@@ -23,6 +23,8 @@ export class TargetTopics {
   readonly #target: Cluster
   readonly #telemetry: Telemetry
   readonly #ready = new Map<string, Promise<TargetTopic>>()
+  /** Partitions of the topics that were prepared, as seen last. */
+  readonly #counts = new Map<string, number>()
   /** Settings as they were last made. */
   readonly #made = new Map<string, Readonly<Record<string, string>>>()
   #known: Promise<ReadonlySet<string>> | undefined
@@ -53,6 +55,37 @@ export class TargetTopics {
   /** What is known of a target is asked for again the next time. */
   forget(target: string): void {
     this.#ready.delete(target)
+  }
+
+  /**
+   * Among how many partitions the records of a topic are to be spread by key; undefined when all go to the partition that they come from,
+   * or nothing is known yet.
+   */
+  spread({ source, target }: SelectedTopic): number | undefined {
+    const partitions = this.#counts.get(target)
+    return this.#job.partitioning === 'key' && partitions !== source.partitions.length
+      ? partitions
+      : undefined
+  }
+
+  /** Looks whether targets have other numbers of partitions now. It matters only where records find theirs by key. */
+  async count(signal: AbortSignal): Promise<boolean> {
+    if (this.#job.partitioning !== 'key' || this.#counts.size === 0) return false
+    const infos = await this.#target.topics([...this.#counts.keys()], { signal })
+    let changed = false
+    for (const { name, partitions } of infos) {
+      const before = this.#counts.get(name)
+      if (before === partitions.length) continue
+      changed = true
+      this.#counts.set(name, partitions.length)
+      this.forget(name)
+      this.#telemetry.log('info', 'a target topic has another number of partitions now', {
+        topic: name,
+        before,
+        partitions: partitions.length,
+      })
+    }
+    return changed
   }
 
   /** Makes the source's settings on the target, where they have changed. For topics that are ready. */
@@ -103,6 +136,7 @@ export class TargetTopics {
     const configs = (await this.#target.topicConfigs([topic.target])).get(topic.target) ?? []
     this.#check(topic.target, configs)
     const limit = Number(configs.find(({ name }) => name === 'max.message.bytes')?.value ?? defaultLimit)
+    this.#counts.set(topic.target, info.partitions.length)
     return { name: info.name, id: info.id, partitions: info.partitions.length, limit }
   }
 

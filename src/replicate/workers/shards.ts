@@ -17,3 +17,11 @@ export function transactionalIdOf(pipeline: string, shard: number): string {
 export function groupOf(pipeline: string): string {
   return `tidemark-${pipeline}`
 }
+
+/**
+ * The group on the target in which the pipeline's sync programs agree whose turn it is. No name of a pipeline has a colon, so that
+ * it is not the group of another one's workers.
+ */
+export function syncGroupOf(pipeline: string): string {
+  return `tidemark-${pipeline}:sync`
+}
