@@ -56,7 +56,7 @@ if (files.some((file) => needBrokers.some((purpose) => file.startsWith(join(root
 
 const runner = spawn(
   process.execPath,
-  ['--test', '--test-concurrency=4', '--test-reporter=spec', '--test-reporter-destination=stdout', ...files],
+  ['--test', '--test-concurrency=5', '--test-reporter=spec', '--test-reporter-destination=stdout', ...files],
   {
     cwd: root,
     stdio: 'inherit',
