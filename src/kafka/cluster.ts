@@ -170,8 +170,8 @@ class ConnectedCluster implements Cluster {
     return deleteRecords(this.#session, this.#leaders, before)
   }
 
-  listGroups() {
-    return listGroups(this.#session)
+  listGroups(options: { readonly lookAgain?: boolean } = {}) {
+    return listGroups(this.#session, options)
   }
 
   describeGroups(groups: readonly GroupListing[]) {

@@ -251,7 +251,8 @@ export interface Cluster extends AsyncDisposable {
   ): Promise<ReadonlyMap<string, Outcome<string, string>>>
   deleteRecords(before: readonly (TopicPartition & { readonly offset: bigint })[]): Promise<void>
   /** Every group of every type and state, from all brokers. */
-  listGroups(): Promise<readonly GroupListing[]>
+  /** Without `lookAgain` in one look, in which groups may be missing whose coordinator is just changing. */
+  listGroups(options?: { readonly lookAgain?: boolean }): Promise<readonly GroupListing[]>
   describeGroups(groups: readonly GroupListing[]): Promise<Outcome<string, GroupDescription>>
   /** Positions of many groups with few requests, pipelined by coordinator, `require_stable` first (unstable ones are retried, then marked). */
   fetchPositions(

@@ -52,8 +52,11 @@ export interface ShardContext {
   misses(topic: string, partition: number): boolean
   /** Something happened at the source. */
   happened(event: ReplicationEvent): void
-  /** Rejects with TARGET_CHANGED when the shard was copied before, and the control topic does not know how far. */
-  refuseToRepeat(shard: number): Promise<void>
+  /**
+   * To be waited for before the first record of an ownership. Rejects with TARGET_CHANGED when the shard was copied before, and the
+   * control topic does not know how far. Never comes back where the pipeline is refused as a whole.
+   */
+  mayBegin(shard: number): Promise<void>
   /** Whether the group says that this worker still has its shards. */
   confirm(): Promise<boolean>
 }

@@ -135,7 +135,8 @@ export class ShardRunner {
     const identity = await this.#orStopped(target.initProducerId(job.exactlyOnce ? transactional : undefined))
     if (identity) await this.#orStopped(control.catchUp())
     if (!identity || this.#stopped) return
-    await this.#context.refuseToRepeat(this.shard)
+    await this.#orStopped(this.#context.mayBegin(this.shard))
+    if (this.#stopped) return
     const producer = new Producer(target, {
       identity,
       connections: 1,

@@ -18,35 +18,67 @@ interface LoopContext {
 /**
  * Refuses to be the other half of a pair of pipelines that would copy each other's copies for ever. The other pipeline's positions lie
  * on our source, in a control topic of the same name as ours, or of the name that its running workers tell: when one of them says that
- * a topic of our target is copied to a topic that we would copy back to it, records need the provenance header. Rejects with
- * REPLICATION_LOOP.
+ * a topic of our target is copied to a topic that we would copy back to it, records need the provenance header.
  */
-export async function refuseLoop(job: ReplicateJob, context: LoopContext): Promise<void> {
-  const { source, target, telemetry, signal } = context
-  if (job.bidirectional || source.clusterId === target.clusterId) return
-  const own = job.controlTopic.name
-  const [found, running] = await Promise.all([
-    source.topics([own], { signal }),
-    controlTopicsOfRunning(source),
-  ])
-  for (const control of found) refuse(await loopedTopic(control, context))
-  for (const name of running.filter((other) => other !== own)) {
-    try {
-      for (const control of await source.topics([name], { signal }))
-        refuse(await loopedTopic(control, context))
-    } catch (error) {
-      if (!isTidemarkError(error, 'AUTHORIZATION_FAILED')) throw error
-      telemetry.log('warn', 'whether another pipeline copies what this one would copy back cannot be told', {
-        topic: name,
-        error: error.message,
-      })
+export class LoopCheck {
+  readonly #job: ReplicateJob
+  readonly #context: LoopContext
+  #seen = false
+
+  constructor(job: ReplicateJob, context: LoopContext) {
+    this.#job = job
+    this.#context = context
+  }
+
+  /** One look, before anything is made. Rejects with REPLICATION_LOOP. */
+  async first(): Promise<void> {
+    if (!this.#applies) return
+    const { source, telemetry } = this.#context
+    const [, running] = await Promise.all([this.#own(false), controlTopicsOfRunning(source)])
+    for (const name of running.filter((other) => other !== this.#job.controlTopic.name)) {
+      try {
+        await this.#refuse(name, true)
+      } catch (error) {
+        if (!isTidemarkError(error, 'AUTHORIZATION_FAILED')) throw error
+        telemetry.log(
+          'warn',
+          'whether another pipeline copies what this one would copy back cannot be told',
+          {
+            topic: name,
+            error: error.message,
+          },
+        )
+      }
     }
+  }
+
+  /** A broker may not know the control topic at the first look: this is sure, and takes a while. Rejects with REPLICATION_LOOP. */
+  async sure(): Promise<void> {
+    if (this.#applies && !this.#seen) await this.#own(true)
+  }
+
+  get #applies(): boolean {
+    const { source, target } = this.#context
+    return !this.#job.bidirectional && source.clusterId !== target.clusterId
+  }
+
+  async #own(lookAgain: boolean): Promise<void> {
+    this.#seen = await this.#refuse(this.#job.controlTopic.name, lookAgain)
+  }
+
+  /** Answers whether there is such a topic. */
+  async #refuse(name: string, lookAgain: boolean): Promise<boolean> {
+    const { source, signal } = this.#context
+    const [control] = await source.topics([name], { signal, lookAgain })
+    if (!control) return false
+    const topic = await loopedTopic(control, this.#context)
+    if (topic !== undefined) throw looped(topic)
+    return true
   }
 }
 
-function refuse(topic: string | undefined): void {
-  if (topic === undefined) return
-  throw new TidemarkError(
+function looped(topic: string): TidemarkError {
+  return new TidemarkError(
     'REPLICATION_LOOP',
     `Another pipeline copies ${JSON.stringify(topic)} of the target to the source, and this one would copy it back`,
     {

@@ -24,7 +24,7 @@ import { assignMembers, decodeAssignment, encodeMembership, workerProtocol } fro
 import { groupOf } from '../workers/shards.ts'
 import { hostWorkerName } from '../workers/worker-name.ts'
 import { CopiedBefore } from './copied-before.ts'
-import { refuseLoop } from './loop-check.ts'
+import { LoopCheck } from './loop-check.ts'
 import { Shards } from './shards.ts'
 import { StatusBook } from './status-book.ts'
 
@@ -62,8 +62,13 @@ async function run(
   const { source, target } = clusters
   const catalogue = new Catalogue(job, source, target, telemetry)
   await catalogue.refresh(signal)
+  const loopCheck = new LoopCheck(job, { source, target, topics: catalogue.topics, telemetry, signal })
   // Before anything is made: a pipeline that is refused leaves nothing behind.
-  await refuseLoop(job, { source, target, topics: catalogue.topics, telemetry, signal })
+  await loopCheck.first()
+  const refused = loopCheck.sure().catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
+  refused.catch(() => {})
   const [controlTopic, mapTopic] = await ownTopics(job, target, telemetry)
   if (job.validateTopics) {
     const map = mapTopic ? [{ name: mapTopic.name, kind: 'history' as const }] : []
@@ -108,7 +113,11 @@ async function run(
     routesAsked: () => catalogue.askedAt,
     misses: (topic, partition) => catalogue.misses(topic, partition),
     happened: (event) => book.happened(event),
-    refuseToRepeat: (shard) => copiedBefore.refuseToRepeat(shard, control),
+    mayBegin: async (shard) => {
+      // Where it is refused the run ends, and with it whoever waits here.
+      await refused.catch(() => forever())
+      await copiedBefore.refuseToRepeat(shard, control)
+    },
     confirm: async () => (await member?.confirm()) ?? false,
   }
   const shards = new Shards((shard) => new ShardRunner(shardContext, shard))
@@ -161,7 +170,7 @@ async function run(
   const looking = lookAgain(job, catalogue, targets, shards, telemetry, clock, closing.signal)
   for (const work of [fetching, membership, looking]) work.catch(() => {})
   try {
-    await Promise.race([stopped, shards.failed, fetching, membership, looking])
+    await Promise.race([stopped, shards.failed, fetching, membership, looking, refused.then(() => forever())])
   } finally {
     book.state = 'stopping'
     await shards.stop()
@@ -188,6 +197,10 @@ async function ownTopics(
   })
   invariant(control !== undefined, 'a pipeline has a control topic')
   return [control, map]
+}
+
+function forever(): Promise<never> {
+  return new Promise(() => {})
 }
 
 /** Looks for topics, partitions and settings again and again. What fails in passing is told, and tried the next time. */
