@@ -151,6 +151,7 @@ export class GroupMember implements AsyncDisposable {
 
   async #leave(reason: string): Promise<void> {
     // The connection that waits for the end of a rebalance would carry the message only after it.
+    if (this.#joining) this.#connection?.close()
     const own = this.#joining ? undefined : this.#connection
     const signal = AbortSignal.timeout(leavePatience)
     const connection = own?.open ? own : await this.#newConnection(signal)
@@ -181,6 +182,8 @@ export class GroupMember implements AsyncDisposable {
           rebalanceTimeout,
           metadata: this.#options.metadata(),
         })
+        // Whoever leaves meanwhile takes nothing on.
+        signal.throwIfAborted()
         if (joined.errorCode === codes.memberIdRequired) this.#member = joined.memberId
         this.#judge(joined.errorCode, 'join', connection)
         this.#member = joined.memberId
@@ -189,6 +192,7 @@ export class GroupMember implements AsyncDisposable {
         const assignments = leads && !joined.skipAssignment ? this.#assign(joined.members) : []
         const type = { type: protocolType, name: protocol }
         const synced = await syncGroup(connection, this.#identity, type, assignments, rebalanceTimeout)
+        signal.throwIfAborted()
         this.#judge(synced.errorCode, 'sync with', connection)
         this.#options.assigned(synced.assignment, leads ? joined.members.length : undefined)
       },

@@ -67,15 +67,21 @@ export async function failOver(
     const snapshotId = await saveTarget(target, group, context)
     const before = pair.memory.handedOver(group)
     const handOver = { since: clock.now(), by: 'failover' }
-    await writer.write([handOverRecord(job.name, group, handOver, clock.now())])
     let last: RoundReport
     try {
+      await writer.write([handOverRecord(job.name, group, handOver, clock.now())])
+      // An open transaction before the key would hide it from the sync.
+      await pair.memory.settleControl(context.patience, signal)
       // A round of the sync that had begun before is over by then.
       await clock.sleep(watch, signal)
       last = await lastSync(() => roundOf(found, job, pair, context, false), group, context)
     } catch (error) {
       // In the sync or out of it, as it was.
-      await writer.write([handOverRecord(job.name, group, before, clock.now())])
+      await putBack(
+        () => writer.write([handOverRecord(job.name, group, before, clock.now())]),
+        group,
+        context,
+      )
       throw error
     }
     const deadline = clock.monotonic() + context.patience
@@ -94,6 +100,25 @@ export async function failOver(
   })
 }
 
+/** What the fail-over failed of is told in any case. */
+async function putBack(
+  write: () => Promise<void>,
+  group: string,
+  { telemetry }: HandOverContext,
+): Promise<void> {
+  try {
+    await write()
+  } catch (error) {
+    telemetry.log(
+      'error',
+      `Whether ${group} is kept in step could not be put back to what it was: run failover again`,
+      {
+        error: error instanceof Error ? error.message : String(error),
+      },
+    )
+  }
+}
+
 /** Reads where the proof will: what stands in its way is known before anything is changed. */
 async function mayRead(
   { outcomes }: RoundReport,
@@ -101,10 +126,13 @@ async function mayRead(
   { signal }: HandOverContext,
 ): Promise<void> {
   await Promise.all(
-    outcomes.flatMap(({ topic, partition, sources, decision, current }) => [
-      ...sources.map((one) => nextRecord(sourceReader, one, one.offset, signal)),
-      nextRecord(targetReader, { topic, partition }, decision.target ?? current ?? 0n, signal),
-    ]),
+    // What is not going to be set is not going to be proven either.
+    outcomes
+      .filter(({ decision }) => decision.action !== 'skip')
+      .flatMap(({ topic, partition, sources, decision, current }) => [
+        ...sources.map((one) => nextRecord(sourceReader, one, one.offset, signal)),
+        nextRecord(targetReader, { topic, partition }, decision.target ?? current ?? 0n, signal),
+      ]),
   )
 }
 

@@ -1,6 +1,7 @@
 import type { Clock, Telemetry } from '../../base/index.ts'
-import { type Cluster, connectCluster, PositionReader } from '../../kafka/index.ts'
+import { type Cluster, PositionReader } from '../../kafka/index.ts'
 import type { SnapshotPlace } from '../../offsets/index.ts'
+import { connectBoth } from '../connect-both.ts'
 import type { SyncJob } from '../sync/job.ts'
 import { RecordWriter } from '../sync/record-writer.ts'
 import { TargetMemory } from '../sync/target-memory.ts'
@@ -35,8 +36,9 @@ export async function withPair<T>(
   { signal, telemetry }: HandOverContext,
   work: (pair: Pair) => Promise<T>,
 ): Promise<T> {
-  await using source = await connectCluster(job.source, { signal, telemetry })
-  await using target = await connectCluster(job.target, { signal, telemetry })
+  // They outlive the signal: what was begun can be put back.
+  await using clusters = await connectBoth(job, { signal, telemetry })
+  const { source, target } = clusters
   await using memory = openMemory(job, target)
   await using writer = new RecordWriter(target, job.controlTopic.name)
   await using sourceReader = new PositionReader(source)

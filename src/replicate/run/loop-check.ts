@@ -1,10 +1,13 @@
-import { isTidemarkError, type Telemetry, TidemarkError } from '../../base/index.ts'
+import { isTidemarkError, systemClock, type Telemetry, TidemarkError } from '../../base/index.ts'
 import { type Cluster, PositionReader, type TopicInfo } from '../../kafka/index.ts'
 import { decodePosition, decodePositionKey } from '../control/position-record.ts'
 import { readToEnd, type TopicRecord } from '../control/topic-walk.ts'
 import type { ReplicateJob } from '../job.ts'
 import type { SelectedTopic } from '../topics/select-topics.ts'
 import { controlTopicsOfRunning } from './running-pipelines.ts'
+
+/** Ms that the workers of other pipelines, and their control topics, are asked for. */
+const patience = 5_000
 
 interface LoopContext {
   readonly source: Cluster
@@ -33,28 +36,42 @@ export class LoopCheck {
   /** One look, before anything is made. Rejects with REPLICATION_LOOP. */
   async first(): Promise<void> {
     if (!this.#applies) return
-    const { source, telemetry } = this.#context
-    const [, running] = await Promise.all([this.#own(false), controlTopicsOfRunning(source)])
-    for (const name of running.filter((other) => other !== this.#job.controlTopic.name)) {
-      try {
-        await this.#refuse(name, true)
-      } catch (error) {
-        if (!isTidemarkError(error, 'AUTHORIZATION_FAILED')) throw error
-        telemetry.log(
-          'warn',
-          'whether another pipeline copies what this one would copy back cannot be told',
-          {
-            topic: name,
-            error: error.message,
-          },
-        )
-      }
+    await this.#own(false)
+    const { telemetry, signal } = this.#context
+    const untold = (reason: string) =>
+      telemetry.log('warn', 'whether another pipeline copies what this one would copy back cannot be told', {
+        reason,
+      })
+    // A source that is half dead, or somebody else's topics, must not keep the copy from beginning.
+    const ended = new AbortController()
+    const late = systemClock.sleep(patience, AbortSignal.any([signal, ended.signal])).then(
+      () => untold(`the source took more than ${patience} ms to tell`),
+      () => {},
+    )
+    const others = this.#others().catch((error: unknown) => {
+      if (!isTidemarkError(error) || error.code === 'INTERNAL' || error.code === 'REPLICATION_LOOP')
+        throw error
+      if (!ended.signal.aborted) untold(error.message)
+    })
+    others.catch(() => {})
+    try {
+      await Promise.race([others, late])
+    } finally {
+      ended.abort()
     }
+    signal.throwIfAborted()
   }
 
   /** A broker may not know the control topic at the first look: this is sure, and takes a while. Rejects with REPLICATION_LOOP. */
   async sure(): Promise<void> {
     if (this.#applies && !this.#seen) await this.#own(true)
+  }
+
+  /** The control topics of other pipelines, as their running workers name them. */
+  async #others(): Promise<void> {
+    for (const name of await controlTopicsOfRunning(this.#context.source)) {
+      if (name !== this.#job.controlTopic.name) await this.#refuse(name, true)
+    }
   }
 
   get #applies(): boolean {

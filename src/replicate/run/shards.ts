@@ -13,6 +13,7 @@ export class Shards {
   readonly #leaving = new Map<number, Promise<void>>()
   readonly #fail: (error: unknown) => void
   #assigned: readonly number[] = []
+  #stopped = false
   #last: readonly ShardRunner[] | undefined
 
   constructor(make: (shard: number) => ShardRunner) {
@@ -38,6 +39,7 @@ export class Shards {
 
   /** From now on these are the worker's shards. */
   assign(shards: readonly number[]): void {
+    if (this.#stopped) return
     this.#assigned = shards
     for (const shard of this.#running.keys()) if (!shards.includes(shard)) this.#let(shard)
     for (const shard of shards) if (!this.#running.has(shard)) this.#take(shard)
@@ -58,6 +60,7 @@ export class Shards {
   async stop(): Promise<void> {
     this.#last ??= this.#runners
     this.assign([])
+    this.#stopped = true
     await Promise.all(this.#leaving.values())
   }
 

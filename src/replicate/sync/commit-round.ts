@@ -2,6 +2,7 @@ import { Budget, type Clock, isTidemarkError, TidemarkError } from '../../base/i
 import type { Cluster, Position } from '../../kafka/index.ts'
 import type { CommitAges } from './commit-ages.ts'
 import type { SyncDecision } from './decide.ts'
+import { GroupPermits } from './group-permit.ts'
 import { commitRecord } from './group-record.ts'
 import type { SyncPlace } from './places.ts'
 import type { OwnRecord, RecordWriter } from './record-writer.ts'
@@ -41,6 +42,7 @@ export async function commitAll(
 ): Promise<ReadonlyMap<Pending, TidemarkError>> {
   const { job, memory, writer, ages, clock, target, turn } = parts
   const permit = turn && (() => turn.permit())
+  const permits = turn && new GroupPermits(turn, memory, clock)
   await writer.write(
     pending.flatMap((one) => toRemember(one, job.name, clock.now())),
     permit,
@@ -57,7 +59,12 @@ export async function commitAll(
           for (const entry of commits) errors.set(entry, notBegun(group))
           return
         }
-        for (const [entry, error] of await commitGroup(target, group, commits, permit))
+        for (const [entry, error] of await commitGroup(
+          target,
+          group,
+          commits,
+          permits && (() => permits.of(group)),
+        ))
           errors.set(entry, error)
         for (const entry of commits) {
           if (!errors.has(entry)) ages.committed(ageKey(group, entry.place), clock.now())

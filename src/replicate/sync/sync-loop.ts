@@ -176,8 +176,11 @@ export class SyncLoop {
   }
 
   #begin({ spell }: Turn): void {
-    // Another program may have done rounds since the last one here.
-    if (spell !== this.#spell) this.#parts.checkpoints?.forget()
+    // Another program may have done rounds since the last one here: what was read before it is old.
+    if (spell !== this.#spell) {
+      this.#parts.checkpoints?.forget()
+      this.#known = { groups: [], failed: [] }
+    }
     this.#spell = spell
     if (this.#told === 'mine') return
     const { telemetry } = this.#context

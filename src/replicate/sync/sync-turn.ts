@@ -42,6 +42,7 @@ export class SyncTurn implements AsyncDisposable {
     this.#book = book
     this.#membership = member.run(this.#ending.signal).catch((error: unknown) => {
       this.#failure = { error }
+      book.ring()
     })
   }
 
@@ -90,10 +91,11 @@ export class SyncTurn implements AsyncDisposable {
 
   /** Resolves when the standing has changed, after `ms`, or when aborted, whatever comes first. */
   async wait(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#failure !== undefined) return
     const done = new AbortController()
-    const pause = systemClock.sleep(ms, AbortSignal.any([signal, done.signal])).catch(() => {})
-    await Promise.race([this.#book.changed, this.#membership, pause])
-    done.abort()
+    const forget = this.#book.onChange(() => done.abort())
+    await systemClock.sleep(ms, AbortSignal.any([signal, done.signal])).catch(() => {})
+    forget()
   }
 
   /** Leaves, so that others have the turn at once. */

@@ -66,6 +66,18 @@ export class TargetMemory implements AsyncDisposable {
     })
   }
 
+  /**
+   * Reads the control topic to its end, transactions that are still open included: until then what was written behind them is hidden from
+   * everybody. Rejects when they are open for longer than `patience` ms.
+   */
+  async settleControl(patience: number, signal?: AbortSignal): Promise<void> {
+    await this.#control.catchUp((record) => this.#takeControl(record), {
+      upTo: 'all',
+      patience,
+      ...(signal && { signal }),
+    })
+  }
+
   trim(now: number, retention: MapRetention): void {
     this.table.trim(now, retention)
   }

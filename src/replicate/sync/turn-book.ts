@@ -48,7 +48,7 @@ export class TurnBook {
   /** Grows whenever the turn comes to this program. */
   #spell = 0
   #asked: Moment | undefined
-  #change = Promise.withResolvers<void>()
+  readonly #listeners = new Set<() => void>()
 
   constructor(options: TurnBookOptions) {
     this.#options = options
@@ -63,9 +63,15 @@ export class TurnBook {
     return { holds: this.#standing.type === 'mine', generation: this.#generation }
   }
 
-  /** Resolves when the group has said something the next time. */
-  get changed(): Promise<void> {
-    return this.#change.promise
+  /** Calls the listener whenever the group has said something, until the answer is called. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Tells those who listen to look again. */
+  ring(): void {
+    for (const listener of this.#listeners) listener()
   }
 
   assigned({ generation, yours, holder }: TurnAssignment): void {
@@ -90,8 +96,7 @@ export class TurnBook {
 
   #become(standing: Standing): void {
     this.#standing = standing
-    this.#change.resolve()
-    this.#change = Promise.withResolvers()
+    this.ring()
   }
 
   async #permit(spell: number): Promise<void> {
