@@ -64,9 +64,11 @@ export async function startDrill(name: string, over: Partial<LabJob> = {}): Prom
   for (const { topic, partitions, kind } of topics) {
     await lab.sourceAdmin.createTopic(topic, partitions, kind === 'compacted' ? cleanedWhileWritten : {})
   }
+  // Longer than a broker takes to come back on a machine that has much else to do: a worker that just starts must not give up on it.
+  const connectTimeout = 120_000
   const job = lab.job(name, {
-    source: { bootstrap: [`127.0.0.1:${source.port}`] },
-    target: { bootstrap: [`127.0.0.1:${target.port}`] },
+    source: { bootstrap: [`127.0.0.1:${source.port}`], connectTimeout },
+    target: { bootstrap: [`127.0.0.1:${target.port}`], connectTimeout },
     commitInterval: 20,
     // The target keeps all that was ever copied: what is there twice shows.
     excludedConfigs: ['cleanup.policy', 'segment.*'],
