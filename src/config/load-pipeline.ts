@@ -181,7 +181,11 @@ function ignoreTuning(source: JavaMeaning, target: JavaMeaning): void {
 function metricsChoice(
   section: PipelineSection,
   options: PipelineOptions,
-  { problems, sources }: Pick<PipelineContext, 'problems'> & { readonly sources: ExpandSources },
+  {
+    problems,
+    notes,
+    sources,
+  }: Pick<PipelineContext, 'problems' | 'notes'> & { readonly sources: ExpandSources },
 ): MetricsChoice {
   const { prefix, kafka, otlp, server } = section.metrics
   const address = options.listen ?? server?.address
@@ -195,7 +199,7 @@ function metricsChoice(
     },
     listen: address === undefined ? undefined : listenAddress(address, path, problems),
     topic: kafka && { ...internalTopic(section, kafka.topic, 'metrics'), interval: kafka.interval },
-    otlp: otlpChoice(otlp, options.serves === false ? undefined : sources.env, problems),
+    otlp: otlpChoice(otlp, options.serves === false ? undefined : sources.env, problems, notes),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ExpandSources } from './expand.ts'
+import type { ConfigNote } from './ignored-keys.ts'
 import type { PipelineSection } from './pipeline-schema.ts'
 import type { Problems } from './problems.ts'
 import { parseDuration } from './quantities.ts'
@@ -16,6 +17,8 @@ export interface OtlpChoice {
 type Section = NonNullable<PipelineSection['metrics']['otlp']>
 
 const path = ['metrics', 'otlp']
+const notSpoken =
+  'is grpc, which is not spoken: metrics are not pushed (http/protobuf would work, with the HTTP port of the collector, mostly 4318)'
 const signalPath = '/v1/metrics'
 /** Ms. More often than that would be work for nothing. */
 const shortest = 100
@@ -23,15 +26,18 @@ const shortest = 100
 /**
  * Where metrics are pushed, as the file says; where it does not, as OpenTelemetry's variables say, unless they switch it off (OTEL_SDK_DISABLED,
  * OTEL_METRICS_EXPORTER). Without `env` only the file counts. What is wrong goes to the problems, without the value: it may hold a secret.
+ * Variables for gRPC, which is not spoken, are a problem only where the file asks for a push: an environment is often set for many programs
+ * at once, and is no reason not to copy. Else they are a note.
  */
 export function otlpChoice(
   section: Section | undefined,
   env: ExpandSources['env'] | undefined,
   problems: Problems,
+  notes: ConfigNote[],
 ): OtlpChoice | undefined {
   const url =
     section?.endpoint === undefined
-      ? env && urlOfEnvironment(section !== undefined, env, problems)
+      ? env && urlOfEnvironment(section !== undefined, env, problems, notes)
       : checkedUrl(section.endpoint, withSignal, '', problems)
   const headers = section?.headers ?? {}
   checkHeaders(headers, problems)
@@ -43,7 +49,12 @@ export function otlpChoice(
 }
 
 /** The signal's own variable is the whole address; that of all signals has the signal's path put behind. */
-function urlOfEnvironment(asked: boolean, env: ExpandSources['env'], problems: Problems): string | undefined {
+function urlOfEnvironment(
+  asked: boolean,
+  env: ExpandSources['env'],
+  problems: Problems,
+  notes: ConfigNote[],
+): string | undefined {
   const off = /^true$/i.test(env.OTEL_SDK_DISABLED ?? '') || env.OTEL_METRICS_EXPORTER === 'none'
   const [own, all] = ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT']
   const name = [own, all].find((one) => (env[one] ?? '') !== '')
@@ -56,15 +67,15 @@ function urlOfEnvironment(asked: boolean, env: ExpandSources['env'], problems: P
     }
     return undefined
   }
-  const protocol = env.OTEL_EXPORTER_OTLP_METRICS_PROTOCOL || env.OTEL_EXPORTER_OTLP_PROTOCOL
-  if (protocol === 'grpc') {
-    problems.add(
-      [...path, 'endpoint'],
-      `${name} is for gRPC, as the variable for the protocol says; only HTTP is spoken`,
-      {
-        hint: 'name the HTTP port of the collector in the file, or set OTEL_METRICS_EXPORTER=none',
-      },
-    )
+  const protocol = ['OTEL_EXPORTER_OTLP_METRICS_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'].find(
+    (one) => env[one],
+  )
+  if (protocol !== undefined && env[protocol] === 'grpc') {
+    if (asked) {
+      problems.add([...path, 'endpoint'], `${name} is for gRPC, as ${protocol} says; only HTTP is spoken`, {
+        hint: `name the HTTP port of the collector in the file, or set ${protocol}=http/protobuf`,
+      })
+    } else notes.push({ key: protocol, message: notSpoken })
     return undefined
   }
   return checkedUrl(value, name === own ? (url) => url : withSignal, `${name} `, problems)

@@ -1,4 +1,4 @@
-import type { TidemarkError } from '../base/index.ts'
+import { isTidemarkError, type TidemarkError } from '../base/index.ts'
 import type { Versions } from './api-choice.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { offsetCommitV6, offsetCommitV8, offsetDeleteV0 } from './client-library.ts'
@@ -44,7 +44,8 @@ const possiblyTooLarge = 64 << 10
 /**
  * Commits positions from outside the group (generation −1, no member). All partitions go in one request, so that the
  * group moves at once; only a commit larger than the offsets topic takes is split. A group with members answers
- * GROUP_ACTIVE. `permit` is asked before each request, repeated ones too: what it rejects with is what became of the positions.
+ * GROUP_ACTIVE. `permit` is asked right before each request, repeated ones and parts of a split one too: what it rejects with is what
+ * became of the positions of that request.
  */
 export async function commitPositions(
   session: Session,
@@ -60,16 +61,13 @@ export async function commitPositions(
     perRequest: Number.POSITIVE_INFINITY,
     route: (open, round) =>
       coordinators.route(open, round, () => group, `commit positions of group ${quoted}`),
-    send: async (connection, part) => {
-      await permit?.()
-      return await sendCommit(session, leaders, connection, group, part)
-    },
+    send: (connection, part) => sendCommit(session, leaders, connection, group, part, undefined, permit),
   })
 }
 
 /**
  * One commit of a group, in one request unless the offsets topic does not take it whole. Rejects when it is not known what
- * became of it.
+ * became of it. `permit` as above.
  */
 export function sendCommit(
   session: Session,
@@ -78,6 +76,7 @@ export function sendCommit(
   group: string,
   positions: readonly Position[],
   timeout?: number,
+  permit?: () => Promise<void>,
 ): Promise<ItemResult<Position, Position>[]> {
   const quoted = JSON.stringify(group)
   return halving(positions, async (items) => {
@@ -90,6 +89,8 @@ export function sendCommit(
         committedMetadata: position.metadata,
       })),
     }))
+    const error = permit && (await refusalBy(permit))
+    if (error) return items.map((item) => ({ item, error }))
     const response = await session.request(
       connection,
       commitVersions,
@@ -154,6 +155,17 @@ async function answersOf<Item extends TopicPartition>(
     else if (code !== undefined) results.push({ item, error: await refused(item, code) })
   }
   return results
+}
+
+/** As a value: what is refused was not sent, whatever became of the half before it. */
+async function refusalBy(permit: () => Promise<void>): Promise<TidemarkError | undefined> {
+  try {
+    await permit()
+    return undefined
+  } catch (error) {
+    if (isTidemarkError(error)) return error
+    throw error
+  }
 }
 
 /**

@@ -386,8 +386,10 @@ test('what is wrong with a collector is one sentence, before any work, and shows
     `p.yaml:1:1: metrics.otlp.endpoint: ${all} ${noAddress}`,
   )
   assert.match(
-    String(await otlpOf('', { [all]: 'http://a', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })),
-    /is for gRPC/,
+    String(
+      await otlpOf(file('{interval: 5 seconds}'), { [all]: 'http://a', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }),
+    ),
+    /OTEL_EXPORTER_OTLP_ENDPOINT is for gRPC, as OTEL_EXPORTER_OTLP_PROTOCOL says; .* or set OTEL_EXPORTER_OTLP_PROTOCOL=http\/protobuf/,
   )
   assert.match(String(await otlpOf(file('{}'))), /metrics\.otlp\.endpoint is missing/)
   const env = { [all]: 'http://a', SESAME: 'line\nbreak sesame' }
@@ -412,6 +414,42 @@ test('what is wrong with a collector is one sentence, before any work, and shows
     String(await otlpOf('', { [all]: 'http://a', OTEL_METRIC_EXPORT_INTERVAL: 'often' })),
     /OTEL_METRIC_EXPORT_INTERVAL is no number of milliseconds/,
   )
+})
+
+test('variables for gRPC are said once and keep nothing from starting', async () => {
+  await using folder = await tempFolder('otlp-grpc')
+  const file = join(folder.path, 'p.yaml')
+  const kafka = (name: string) => `${name}: {kafka: {common: {bootstrap.servers: 'a:1'}}}\n`
+  await writeFile(file, `name: p\n${kafka('source')}${kafka('target')}`)
+  const [own, all] = ['OTEL_EXPORTER_OTLP_METRICS_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL']
+  const chosen = (variables: Readonly<Record<string, string>>, serves = true) => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:4317', ...variables }
+    const { notes, metrics } = loadPipeline({
+      ...{ files: [file], program: 'sync-offsets', serves },
+      sources: { env, readText: () => '' },
+    })
+    return { notes, url: metrics.otlp?.url }
+  }
+  const grpc = (key: string) => ({
+    notes: [
+      {
+        key,
+        message:
+          'is grpc, which is not spoken: metrics are not pushed (http/protobuf would work, with the HTTP port of the collector, mostly 4318)',
+      },
+    ],
+    url: undefined,
+  })
+  const pushed = { notes: [], url: 'http://a:4317/v1/metrics' }
+  assert.deepEqual(chosen({ [all]: 'grpc' }), grpc(all))
+  assert.deepEqual(chosen({ [own]: 'grpc', [all]: 'http/protobuf' }), grpc(own))
+  assert.deepEqual(chosen({ [own]: '', [all]: 'grpc', OTEL_METRIC_EXPORT_INTERVAL: 'often' }), grpc(all))
+  assert.deepEqual(chosen({ [own]: 'http/protobuf', [all]: 'grpc' }), pushed)
+  // Nothing is to be said where nothing was to be pushed.
+  const none = { notes: [], url: undefined }
+  assert.deepEqual(chosen({ [all]: 'grpc', OTEL_METRICS_EXPORTER: 'none' }), none)
+  assert.deepEqual(chosen({ [all]: 'grpc', OTEL_EXPORTER_OTLP_ENDPOINT: '' }), none)
+  assert.deepEqual(chosen({ [all]: 'grpc' }, false), none)
 })
 
 test('a variable that is not set, and a file that is not there, are errors with a code', async () => {

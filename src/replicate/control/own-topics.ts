@@ -24,8 +24,9 @@ export interface OwnTopicWish {
 }
 
 /**
- * The topics of the pipeline's own, in order; those that are missing and may be made are made, all or none. Rejects with TOPIC_NOT_FOUND,
- * and CONFIG_INVALID for a replication factor that the target has not brokers for.
+ * The topics of the pipeline's own, in order; those that are missing are made. Whether each of them may be made, and with its replication
+ * factor, is checked for all before any is made: rejects with TOPIC_NOT_FOUND, and CONFIG_INVALID for a replication factor that the target
+ * has not brokers for. Brokers make topics one by one: when they refuse one, which rejects with its error, the others may have been made.
  */
 export async function openOwnTopics(
   cluster: Cluster,
