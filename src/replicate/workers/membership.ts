@@ -1,6 +1,7 @@
 import type { JoinedMember } from '../../kafka/index.ts'
 import { assignShards } from './assign-shards.ts'
 import { SHARDS } from './shards.ts'
+import { toldObject } from './told-object.ts'
 
 /** Type and name of the group protocol that workers speak. */
 export const workerProtocol = Object.freeze({ type: 'tidemark', name: 'shards-1' })
@@ -39,7 +40,7 @@ export function encodeAssignment(assignment: ShardAssignment): Buffer {
 
 /** What cannot be understood is taken as a worker that has nothing. */
 export function decodeMembership(bytes: Buffer): Membership {
-  const { worker, generation, owned, control } = parsed(bytes)
+  const { worker, generation, owned, control } = toldObject(bytes)
   if (typeof worker !== 'string' || typeof generation !== 'number') return noMembership
   return {
     worker,
@@ -51,7 +52,7 @@ export function decodeMembership(bytes: Buffer): Membership {
 
 /** What cannot be understood is taken as no shards. */
 export function decodeAssignment(bytes: Buffer): ShardAssignment {
-  const { generation, shards, workers } = parsed(bytes)
+  const { generation, shards, workers } = toldObject(bytes)
   if (typeof generation !== 'number' || typeof workers !== 'number') return noShards
   return { generation, shards: shardList(shards), workers }
 }
@@ -69,15 +70,6 @@ export function assignMembers(members: readonly JoinedMember[]): ReadonlyMap<str
       encodeAssignment({ generation, shards, workers: members.length }),
     ]),
   )
-}
-
-function parsed(bytes: Buffer): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(bytes.toString())
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-  } catch {
-    return {}
-  }
 }
 
 function shardList(value: unknown): number[] {

@@ -1,5 +1,6 @@
 import type { JoinedMember } from '../../kafka/index.ts'
 import { assignTurn, type TurnClaim } from './assign-turn.ts'
+import { toldObject } from './told-object.ts'
 
 /** Type and name of the group protocol that sync programs speak. */
 export const turnProtocol = Object.freeze({ type: 'tidemark', name: 'turn-1' })
@@ -46,7 +47,7 @@ export function assignTurns(members: readonly JoinedMember[]): ReadonlyMap<strin
 
 /** What cannot be understood is taken as a turn that somebody else has. */
 export function decodeTurnAssignment(bytes: Buffer): TurnAssignment {
-  const { generation, yours, holder } = parsed(bytes)
+  const { generation, yours, holder } = toldObject(bytes)
   return {
     generation: typeof generation === 'number' ? generation : 0,
     yours: yours === true,
@@ -56,7 +57,7 @@ export function decodeTurnAssignment(bytes: Buffer): TurnAssignment {
 
 /** What cannot be understood is taken as a program that has nothing. */
 function decodeMembership(bytes: Buffer): TurnMembership {
-  const told = parsed(bytes)
+  const told = toldObject(bytes)
   const { holds, generation } = told
   return {
     ...holderOf(told),
@@ -69,13 +70,4 @@ function holderOf(value: unknown): TurnHolder {
   if (typeof value !== 'object' || value === null) return nobody
   const { program, once } = value as Readonly<Record<string, unknown>>
   return { program: typeof program === 'string' ? program : '', once: once === true }
-}
-
-function parsed(bytes: Buffer): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(bytes.toString())
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-  } catch {
-    return {}
-  }
 }
