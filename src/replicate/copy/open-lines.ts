@@ -2,7 +2,7 @@ import { isTidemarkError, TidemarkError } from '../../base/index.ts'
 import type { RecordCursor } from '../../records/index.ts'
 import type { PositionEntry } from '../control/position-record.ts'
 import { type Route, routeKey } from '../topics/routes.ts'
-import type { TargetTopic } from '../topics/target-topics.ts'
+import { spreadOver, type TargetTopic } from '../topics/target-topics.ts'
 import { LineQueue } from './intake.ts'
 import type { Line } from './line.ts'
 import { LineBook } from './line-book.ts'
@@ -132,12 +132,13 @@ async function clockedOut({ clock }: ShardContext, signal: AbortSignal): Promise
 
 /** Target partitions that records of the candidate may go to. */
 function targetPartitions(context: ShardContext, { route, target }: Candidate): number[] {
-  if (!spreads(context, route, target)) return [route.partition]
-  return Array.from({ length: target.partitions }, (_, partition) => partition)
+  const spread = spreadOf(context, route, target)
+  if (spread === undefined) return [route.partition]
+  return Array.from({ length: spread }, (_, partition) => partition)
 }
 
-function spreads({ job }: ShardContext, route: Route, target: TargetTopic): boolean {
-  return job.partitioning === 'key' && target.partitions !== route.topic.source.partitions.length
+function spreadOf({ job }: ShardContext, route: Route, target: TargetTopic): number | undefined {
+  return spreadOver(job, route.topic.source.partitions.length, target.partitions)
 }
 
 /** By target topic and partition. What cannot be told of a topic fails those who want it. */
@@ -311,7 +312,7 @@ function wishOf(context: ShardContext, route: Route, target: TargetTopic): Batch
   }
   return {
     partition: route.partition,
-    spread: spreads(context, route, target) ? target.partitions : undefined,
+    spread: spreadOf(context, route, target),
     headers,
     wanted: job.bidirectional ? wanted : undefined,
     limit: target.limit,

@@ -13,6 +13,15 @@ export interface TargetTopic {
   readonly limit: number
 }
 
+/** Among how many partitions of the target records find theirs by key; undefined when each stays in the one that it comes from. */
+export function spreadOver(
+  { partitioning }: Pick<ReplicateJob, 'partitioning'>,
+  source: number,
+  target: number | undefined,
+): number | undefined {
+  return partitioning === 'key' && target !== source ? target : undefined
+}
+
 /** What the broker takes when it does not say. */
 const defaultLimit = 1_048_588
 
@@ -62,10 +71,7 @@ export class TargetTopics {
    * or nothing is known yet.
    */
   spread({ source, target }: SelectedTopic): number | undefined {
-    const partitions = this.#counts.get(target)
-    return this.#job.partitioning === 'key' && partitions !== source.partitions.length
-      ? partitions
-      : undefined
+    return spreadOver(this.#job, source.partitions.length, this.#counts.get(target))
   }
 
   /** Looks whether targets have other numbers of partitions now. It matters only where records find theirs by key. */
