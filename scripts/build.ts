@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { build, type Metafile, type Plugin } from 'esbuild'
 
 /*
- * `node scripts/build.ts [FOLDER]` builds `dist/`, or another folder: the two commands and the hashing thread, each with what it needs and nothing else, in files that are loaded when they are
+ * `node scripts/build.ts [FOLDER]` builds `dist/`, or another folder: the two commands and the thread for chunks, each with what it needs and nothing else, in files that are loaded when they are
  * needed. Loading the sources file by file, and the client library as a whole, takes longer than many a command runs.
  */
 
@@ -29,7 +29,7 @@ const { metafile } = await build({
   entryPoints: {
     'kafka-backup': 'src/cli/main.ts',
     kmap: 'src/cli/kmap/main.ts',
-    'digest-worker': 'src/archive/digest-worker.ts',
+    'chunk-worker': 'src/archive/chunk-worker.ts',
   },
   outdir: output,
   bundle: true,

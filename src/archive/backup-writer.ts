@@ -17,6 +17,9 @@ import { Shipment, type ShipmentContext, type Shipped } from './shipment.ts'
 const openObjectShare = 1024 * 1024
 const mostOpenObjects = 64
 
+/** Chunks on their way to be compressed for each processor: the next lies ready when one is done. */
+const compressingEach = 2
+
 /** What a writer works with. */
 export interface WriterParts {
   readonly place: BackupPlace
@@ -72,7 +75,7 @@ export class RunWriter implements BackupWriter {
       openObjects: new Budget(
         Math.min(mostOpenObjects, Math.max(4, Math.floor(place.store.putLimit / openObjectShare))),
       ),
-      compressing: new Budget(Math.max(2, availableParallelism())),
+      compressing: new Budget(compressingEach * availableParallelism()),
       nextNumber: () => ++numbers,
     }
     this.#shipment = this.#newShipment()

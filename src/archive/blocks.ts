@@ -40,7 +40,7 @@ export class BlockReader {
       throw damaged(block.key, `does not match the checksum of its block at ${block.position}`)
     }
     try {
-      return await decompress('zstd', stored, block.raw)
+      return decompress('zstd', stored, block.raw)
     } catch (cause) {
       throw damaged(block.key, `has a block at ${block.position} that cannot be decompressed`, {}, cause)
     }
@@ -96,8 +96,8 @@ export class BlockWriter {
     return this.#size
   }
 
-  async add(raw: Buffer): Promise<BlockRef> {
-    const stored = await compress('zstd', raw, undefined)
+  add(raw: Buffer): BlockRef {
+    const stored = compress('zstd', raw, undefined)
     const block = {
       key: this.key,
       position: this.#size,

@@ -99,7 +99,7 @@ class IndexMaker {
       described: this.#state.describedPartitions(added),
       totals,
       states,
-      blocks: [...kept, await this.#index.add(encodeGeneration(part))],
+      blocks: [...kept, this.#index.add(encodeGeneration(part))],
     }
   }
 }
@@ -138,14 +138,14 @@ async function descriptionBlocks(
   if (state.described.length === 0) return blocks
   const added = encodeDescriptions(state.described)
   const { kept, merged } = split(blocks, added.length)
-  if (merged.length === 0) return [...blocks, await index.add(added)]
+  if (merged.length === 0) return [...blocks, index.add(added)]
   const all: DescribedTopic[] = []
   const reader = new BlockReader(place, state.root?.objects ?? [])
   for (const block of merged) {
     for (const topic of decodeDescriptions(await reader.read(block), block.key)) all.push(topic)
   }
   for (const topic of state.described) all.push(topic)
-  return [...kept, await index.add(encodeDescriptions(all))]
+  return [...kept, index.add(encodeDescriptions(all))]
 }
 
 function usedObjects(

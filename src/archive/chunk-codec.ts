@@ -1,85 +1,69 @@
 import { promisify } from 'node:util'
 import {
   constants,
-  gunzip,
-  gzip,
-  zstdCompress,
+  gunzipSync,
+  gzipSync,
   zstdCompressSync,
   zstdDecompress,
   zstdDecompressSync,
 } from 'node:zlib'
-import { compressFrame, decompressFrame } from 'lz4-napi'
-import { checkLz4Frame } from '../records/index.ts'
+import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
 import type { ChunkCodec } from './model.ts'
 
-const gzipAsync = promisify(gzip)
-const gunzipAsync = promisify(gunzip)
-const zstdCompressAsync = promisify(zstdCompress)
+/** What compresses. */
+export type PackingCodec = Exclude<ChunkCodec, 'none'>
+
 const zstdDecompressAsync = promisify(zstdDecompress)
 
 /** Room beyond the expected size: with none left the library would allocate as much again to find that it was the end. */
 const spare = 64
-
-/** Up to this size the way to another thread and back costs several times what the work does. */
-const worthAThread = 16 * 1024
 
 /**
  * Faster than the library's own 3 by half to two and a half times, and on JSON and random text no larger.
  */
 const zstdLevel = 1
 
-/** Compresses into one frame or member, in the thread pool. `level` as the codec understands it; lz4 has none. */
-export async function compress(
-  codec: Exclude<ChunkCodec, 'none'>,
-  bytes: Buffer,
-  level: number | undefined,
-): Promise<Buffer> {
+/** Bytes that so many may become, at most: what cannot be compressed is stored in blocks, with a little more around each. */
+export function mostCompressed(length: number): number {
+  return length + (length >> 8) + 1024
+}
+
+/** Compresses into one frame or member. `level` as the codec understands it; lz4 has none. */
+export function compress(codec: PackingCodec, bytes: Buffer, level: number | undefined): Buffer {
+  const chunkSize = mostCompressed(bytes.length)
   switch (codec) {
-    case 'zstd': {
-      const options = {
+    case 'zstd':
+      return zstdCompressSync(bytes, {
         pledgedSrcSize: bytes.length,
-        chunkSize: bytes.length + (bytes.length >> 8) + 1024,
+        chunkSize,
         params: { [constants.ZSTD_c_compressionLevel]: level ?? zstdLevel },
-      }
-      if (bytes.length <= worthAThread) return zstdCompressSync(bytes, options)
-      return await zstdCompressAsync(bytes, options)
-    }
-    case 'gzip':
-      return await gzipAsync(bytes, {
-        chunkSize: bytes.length + (bytes.length >> 8) + 1024,
-        ...(level !== undefined && { level }),
       })
+    case 'gzip':
+      return gzipSync(bytes, { chunkSize, ...(level !== undefined && { level }) })
     case 'lz4':
-      return await compressFrame(bytes)
+      return compressFrameSync(bytes)
   }
 }
 
-/** Decompresses, in the thread pool. Rejects with a plain error when the bytes are not valid or do not make `rawLength` bytes. */
-export async function decompress(
-  codec: Exclude<ChunkCodec, 'none'>,
-  stored: Buffer,
-  rawLength: number,
-): Promise<Buffer> {
-  const raw = await expand(codec, stored, rawLength)
+/**
+ * Decompresses. Throws a plain error when the bytes are not valid or do not make `rawLength` bytes. An lz4 frame must have been
+ * looked at before (`checkLz4Frame`): its library takes whatever memory a frame asks for.
+ */
+export function decompress(codec: PackingCodec, stored: Buffer, rawLength: number): Buffer {
+  const raw = expand(codec, stored, rawLength)
   if (raw.length !== rawLength) throw new Error(`${raw.length} bytes came out instead of ${rawLength}`)
   return raw
 }
 
-async function expand(
-  codec: Exclude<ChunkCodec, 'none'>,
-  stored: Buffer,
-  rawLength: number,
-): Promise<Buffer> {
+function expand(codec: PackingCodec, stored: Buffer, rawLength: number): Buffer {
   const limits = { chunkSize: rawLength + spare, maxOutputLength: Math.max(1, rawLength) }
   switch (codec) {
     case 'zstd':
-      if (rawLength <= worthAThread) return zstdDecompressSync(stored, limits)
-      return await zstdDecompressAsync(stored, limits)
+      return zstdDecompressSync(stored, limits)
     case 'gzip':
-      return await gunzipAsync(stored, limits)
+      return gunzipSync(stored, limits)
     case 'lz4':
-      checkLz4Frame(stored, rawLength)
-      return await decompressFrame(stored)
+      return decompressFrameSync(stored)
   }
 }
 

@@ -45,7 +45,10 @@ function roomy(size: number): number {
   return Math.ceil(size / step) * step
 }
 
-/** Frees memory that nobody uses any more now, instead of when the garbage collector comes by. Parts of a larger piece are left alone. */
-export function freeNow({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && byteLength > 64 * 1024) buffer.transfer(0)
+/**
+ * Frees the whole memory behind a buffer now, instead of when the garbage collector comes by: for what a library has made for
+ * us alone. What may be part of Node's own pool is left alone.
+ */
+export function freeNow({ buffer }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength > 64 * 1024) buffer.transfer(0)
 }

@@ -1,8 +1,9 @@
-import { decompress } from './chunk-codec.ts'
-import { ChunkPool, freeNow } from './chunk-memory.ts'
+import type { PackingCodec } from './chunk-codec.ts'
+import { ChunkPool } from './chunk-memory.ts'
 import { damaged } from './damaged.ts'
 import { sha256 } from './digest.ts'
-import type { Chunk, ChunkCodec } from './model.ts'
+import type { Chunk } from './model.ts'
+import { unpack } from './packing.ts'
 import type { BackupPlace } from './place.ts'
 
 /** How a chunk is read. */
@@ -22,46 +23,43 @@ export async function readChunk(
   options: ReadChunkOptions = {},
 ): Promise<Buffer> {
   const { codec, storedLength, rawLength } = chunk
-  const into =
-    options.into && options.into.length >= rawLength ? options.into.subarray(0, rawLength) : undefined
+  const { into, signal } = options
+  const target =
+    into && into.length >= rawLength ? into.subarray(0, rawLength) : Buffer.allocUnsafeSlow(rawLength)
   if (codec === 'none') {
     if (storedLength !== rawLength) throw chunkDamaged(chunk, 'its stored and its raw length differ')
-    return await readStored(place, chunk, into ?? Buffer.allocUnsafeSlow(storedLength), options.signal)
+    await read(place, chunk, target, signal)
+    if ((await sha256(target)) !== chunk.sha256) throw changed(chunk)
+    return target
   }
   const memory = scratch.take(storedLength)
-  const stored = await readStored(place, chunk, memory.subarray(0, storedLength), options.signal)
-  const raw = await decompressed(chunk, codec, stored)
+  const stored = memory.subarray(0, storedLength)
+  await read(place, chunk, stored, signal)
+  if (!(await unpacked(chunk, codec, stored, target))) throw changed(chunk)
   // Only now: after a failed or aborted read something may still be on its way into the memory.
   scratch.give(memory)
-  if (!into) return raw
-  raw.copy(into)
-  freeNow(raw)
-  return into
-}
-
-async function readStored(
-  place: BackupPlace,
-  chunk: Chunk,
-  target: Buffer,
-  signal: AbortSignal | undefined,
-): Promise<Buffer> {
-  await place.read(chunk.object, chunk.position, target, signal ? { signal } : {})
-  if ((await sha256(target)) !== chunk.sha256) {
-    throw chunkDamaged(chunk, 'its stored bytes do not match their SHA-256')
-  }
   return target
 }
 
-async function decompressed(
-  chunk: Chunk,
-  codec: Exclude<ChunkCodec, 'none'>,
-  stored: Buffer,
-): Promise<Buffer> {
+async function read(
+  place: BackupPlace,
+  { object, position }: Chunk,
+  target: Buffer,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await place.read(object, position, target, signal ? { signal } : {})
+}
+
+async function unpacked(chunk: Chunk, codec: PackingCodec, stored: Buffer, target: Buffer): Promise<boolean> {
   try {
-    return await decompress(codec, stored, chunk.rawLength)
+    return await unpack(codec, stored, chunk.sha256, target)
   } catch (cause) {
     throw chunkDamaged(chunk, `it cannot be decompressed (${codec})`, cause)
   }
+}
+
+function changed(chunk: Chunk) {
+  return chunkDamaged(chunk, 'its stored bytes do not match their SHA-256')
 }
 
 /** ARCHIVE_DAMAGED for one chunk. */

@@ -19,7 +19,7 @@ export async function storePositions(
   newest: PositionsRef | undefined,
   nextKey: () => string,
 ): Promise<PositionsRef> {
-  const bytes = await compress('zstd', encodePositions(capture, place.backupId), undefined)
+  const bytes = compress('zstd', encodePositions(capture, place.backupId), undefined)
   const sha256 = hash('sha256', bytes)
   const about = { taken: capture.taken, groups: capture.groups.length, failed: capture.failed.length }
   if (newest?.sha256 === sha256) return { ...newest, ...about }

@@ -1,5 +1,4 @@
 import { Budget } from '../base/index.ts'
-import { compress } from './chunk-codec.ts'
 import type { StoredObject } from './commit-record.ts'
 import type { ChunkInput } from './contract.ts'
 import { sha256 } from './digest.ts'
@@ -8,6 +7,7 @@ import { dataKey } from './keys.ts'
 import type { Chunk, ChunkCodec } from './model.ts'
 import { OpenObject } from './open-object.ts'
 import { Packer, type Placed } from './packer.ts'
+import { type Packed, pack } from './packing.ts'
 import type { BackupPlace } from './place.ts'
 
 /** Bytes from which on a pack is written. */
@@ -109,12 +109,14 @@ export class Shipment {
     this.#turns.set(partition, turn.promise)
     try {
       const codec = this.#codec(input)
-      const stored = await this.#stored(input, codec)
+      const packed = await this.#packed(input, codec)
+      const stored = packed?.stored ?? input.bytes
       await before
       this.#throwIfFailed()
       const placing = this.#place(input, codec, stored, partition)
       turn.resolve()
-      const [digest, placed] = await Promise.all([sha256(stored), placing])
+      const [digest, placed] = await Promise.all([packed?.digest ?? sha256(stored), placing])
+      packed?.release()
       this.#chunks.push(chunkOf(input, codec, stored.length, digest, placed))
     } finally {
       turn.resolve()
@@ -128,10 +130,10 @@ export class Shipment {
     return input.compressed || input.bytes.length < worthCompressing ? 'none' : 'zstd'
   }
 
-  async #stored(input: ChunkInput, codec: ChunkCodec): Promise<Buffer> {
-    if (codec === 'none') return input.bytes
+  async #packed(input: ChunkInput, codec: ChunkCodec): Promise<Packed | undefined> {
+    if (codec === 'none') return undefined
     const { compressing, level } = this.#context
-    return await compressing.with(1, () => compress(codec, input.bytes, level))
+    return await compressing.with(1, () => pack(codec, input.bytes, level))
   }
 
   /** Chooses where the chunk goes and begins to write it there. Runs without waiting up to the hand-over, which keeps the order. */

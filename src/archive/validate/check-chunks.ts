@@ -1,9 +1,9 @@
 import { Budget, type Progress } from '../../base/index.ts'
 import { checkCrcs, survey } from '../../records/index.ts'
-import { decompress } from '../chunk-codec.ts'
-import { ChunkPool, freeNow } from '../chunk-memory.ts'
+import { ChunkPool } from '../chunk-memory.ts'
 import { sha256 } from '../digest.ts'
 import type { Chunk } from '../model.ts'
+import { unpack } from '../packing.ts'
 import type { BackupPlace } from '../place.ts'
 import { type Findings, isDamage } from './findings.ts'
 
@@ -71,22 +71,30 @@ export class ChunkChecker {
 
   async #chunk(chunk: Chunk, stored: Buffer): Promise<void> {
     this.counts.chunks++
-    if ((await sha256(stored)) !== chunk.sha256) {
-      this.#findings.chunk('changed', chunk, 'does not match its SHA-256')
+    if (chunk.codec === 'none') {
+      if ((await sha256(stored)) !== chunk.sha256) return this.#changed(chunk)
+      this.#raw(chunk, stored)
       return
     }
-    let raw = stored
-    if (chunk.codec !== 'none') {
-      try {
-        raw = await decompress(chunk.codec, stored, chunk.rawLength)
-      } catch (error) {
-        this.#findings.chunk('changed', chunk, `cannot be decompressed: ${String(error)}`)
-        return
-      }
+    const memory = this.#pool.take(chunk.rawLength)
+    const raw = memory.subarray(0, chunk.rawLength)
+    try {
+      if (!(await unpack(chunk.codec, stored, chunk.sha256, raw))) return this.#changed(chunk)
+    } catch (error) {
+      this.#findings.chunk('changed', chunk, `cannot be decompressed: ${String(error)}`)
+      return
     }
+    this.#raw(chunk, raw)
+    this.#pool.give(memory)
+  }
+
+  #changed(chunk: Chunk): void {
+    this.#findings.chunk('changed', chunk, 'does not match its SHA-256')
+  }
+
+  #raw(chunk: Chunk, raw: Buffer): void {
     this.counts.rawBytes += raw.length
     this.#batches(chunk, raw)
-    if (raw !== stored) freeNow(raw)
     this.#progress.advance(chunk.topic, chunk.partition, chunk.storedLength, chunk.records)
   }
 
