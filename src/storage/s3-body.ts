@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
-import { crc32c } from '@node-rs/crc32'
+import { crc32 } from '@node-rs/crc32'
 import { piecesOf } from './bytes.ts'
 import { type Receiver, receiverOf } from './s3-sockets.ts'
 import type { Bytes } from './store.ts'
@@ -17,10 +17,10 @@ export function bodyOf(bytes: Bytes): Buffer | Readable {
   return Readable.from(pieces)
 }
 
-/** CRC-32C in base64, as S3 wants it. */
-export function crc32cOf(bytes: Bytes): string {
+/** CRC-32 in base64, as S3 wants it. */
+export function crc32Of(bytes: Bytes): string {
   let sum = 0
-  for (const piece of piecesOf(bytes)) sum = crc32c(piece, sum)
+  for (const piece of piecesOf(bytes)) sum = crc32(piece, sum)
   const four = Buffer.alloc(4)
   four.writeUInt32BE(sum)
   return four.toString('base64')

@@ -3,7 +3,7 @@ import type { Agent as HttpsAgent } from 'node:https'
 import type * as Sdk from '@aws-sdk/client-s3'
 import { TidemarkError } from '../base/index.ts'
 import { sizeOf } from './bytes.ts'
-import { bodyOf, crc32cOf, sha256Of } from './s3-body.ts'
+import { bodyOf, crc32Of, sha256Of } from './s3-body.ts'
 import { refusesHeaders, type S3Call, s3Error } from './s3-errors.ts'
 import { receivingAgents } from './s3-sockets.ts'
 import type { Bytes } from './store.ts'
@@ -30,7 +30,7 @@ type Command<Input extends Sdk.ServiceInputTypes, Output extends Sdk.ServiceOutp
 const socketsAtOnce = 64
 
 /**
- * What makes sure that bytes arrive as they were sent. `checksum`: a CRC-32C that the server checks, for Amazon and for
+ * What makes sure that bytes arrive as they were sent. `checksum`: a CRC-32 that the server checks, for Amazon and for
  * endpoints without TLS. `signature`: the SHA-256 of the bytes is signed; ten times the work at both ends, for servers
  * without TLS that know no checksums. `tls`: nothing more, for compatible servers, some of which refuse what they do not
  * know.
@@ -41,7 +41,7 @@ type Protection = 'checksum' | 'signature' | 'tls'
 export interface Payload {
   readonly Body: NonNullable<Sdk.PutObjectCommandInput['Body']>
   readonly ContentLength: number
-  readonly ChecksumCRC32C?: string
+  readonly ChecksumCRC32?: string
 }
 
 /** The SDK's client for one bucket: settings that compatible servers take, and errors in our words. */
@@ -122,7 +122,7 @@ export class S3Connection {
   payload(bytes: Bytes): Payload {
     const Body = bodyOf(bytes)
     if (this.#protection === 'signature') this.#hashes.set(Body, sha256Of(bytes))
-    return { Body, ContentLength: sizeOf(bytes), ...(this.checksums && { ChecksumCRC32C: crc32cOf(bytes) }) }
+    return { Body, ContentLength: sizeOf(bytes), ...(this.checksums && { ChecksumCRC32: crc32Of(bytes) }) }
   }
 
   /**
@@ -134,7 +134,7 @@ export class S3Connection {
     call: Call,
     expected: (error: unknown) => boolean = () => false,
   ): Promise<{ readonly ETag?: string | undefined }> {
-    const checked = command.input.ChecksumCRC32C !== undefined
+    const checked = command.input.ChecksumCRC32 !== undefined
     const refused = (error: unknown) => checked && refusesHeaders(error)
     const tolerated = (error: unknown) => refused(error) || expected(error)
     try {
@@ -142,7 +142,7 @@ export class S3Connection {
         command instanceof this.sdk.PutObjectCommand
           ? await this.send(command, call, tolerated)
           : await this.send(command, call, tolerated)
-      if (checked && answer.ChecksumCRC32C === undefined) this.#withoutChecksums()
+      if (checked && answer.ChecksumCRC32 === undefined) this.#withoutChecksums()
       return answer
     } catch (error) {
       if (!refused(error)) throw error

@@ -47,7 +47,7 @@ export class S3Upload implements PartUpload {
       PartNumber: number,
     })
     const { ETag } = await this.#connection.sendPayload(command, this.#call(signal))
-    this.#checksums[number - 1] = payload.ChecksumCRC32C
+    this.#checksums[number - 1] = payload.ChecksumCRC32
     if (ETag === undefined) {
       throw new TidemarkError(
         'STORAGE_UNSUPPORTED',
@@ -100,7 +100,7 @@ export class S3Upload implements PartUpload {
     const command = new sdk.CreateMultipartUploadCommand({
       ...target(this.#key),
       Metadata: { 'tidemark-write': this.#token },
-      ...(this.#connection.checksums && { ChecksumAlgorithm: 'CRC32C' }),
+      ...(this.#connection.checksums && { ChecksumAlgorithm: 'CRC32' }),
     })
     const { UploadId } = await this.#connection.send(command, this.#call(signal))
     if (UploadId === undefined) {
@@ -119,9 +119,9 @@ export class S3Upload implements PartUpload {
     return Metadata?.['tidemark-write'] === this.#token
   }
 
-  #checksum(part: number): { readonly ChecksumCRC32C?: string } {
+  #checksum(part: number): { readonly ChecksumCRC32?: string } {
     const sum = this.#checksums[part]
-    return this.#connection.checksums && sum !== undefined ? { ChecksumCRC32C: sum } : {}
+    return this.#connection.checksums && sum !== undefined ? { ChecksumCRC32: sum } : {}
   }
 
   #call(signal: AbortSignal | undefined) {
