@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { warmMemory } from './warm-memory.ts'
 
 /** One finished run of a whole process, as the operating system accounts for it. */
 export interface Run {
@@ -21,8 +22,9 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps([done.returncode, wall, used.ru_utime, used.ru_stime, used.ru_maxrss * 1024]))
 `
 
-/** Runs a command to its end and accounts for it. Rejects, with its output, when it fails. */
+/** Runs a command to its end, on warm memory, and accounts for it. Rejects, with its output, when it fails. */
 export async function account(command: readonly string[], log: string): Promise<Run> {
+  await warmMemory()
   const child = spawn('python3', ['-c', accountant, log, ...command], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { saveResults } from './report.ts'
+import { coolMemory } from './warm-memory.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -39,10 +40,14 @@ const measures: Readonly<Record<string, () => Promise<void>>> = {
 }
 
 const chosen = positionals.length > 0 ? positionals : Object.keys(measures)
-for (const name of chosen) {
-  const measure = measures[name]
-  if (!measure) throw new Error(`No measure ${name}; there are ${Object.keys(measures).join(', ')}`)
-  process.stdout.write(`\n== ${name}\n`)
-  await measure()
+try {
+  for (const name of chosen) {
+    const measure = measures[name]
+    if (!measure) throw new Error(`No measure ${name}; there are ${Object.keys(measures).join(', ')}`)
+    process.stdout.write(`\n== ${name}\n`)
+    await measure()
+  }
+} finally {
+  await coolMemory()
 }
 await saveResults()

@@ -4,6 +4,7 @@ import { type S3Server, startMinio, startS3Server } from '../../test/support/s3-
 import { tempFolder } from '../../test/support/temp-folder.ts'
 import { median, type Run } from '../child.ts'
 import { benchCluster, type DataSet, dataSets, deleteTopic, fill } from '../data.ts'
+import { canPin, ourCore, pin, serverCore, unpin } from '../pin.ts'
 import { compared, found } from '../report.ts'
 import { type JobFile, ourBackup, ourRestore } from '../sides.ts'
 
@@ -20,10 +21,23 @@ interface Measured {
 }
 
 /**
- * Whole backups to and restores from a bucket against the same with a folder, on S3 servers that share cores and disk with
- * the broker and us, uncompressed and with the default codec.
+ * Whole backups to and restores from a bucket against the same with a folder, uncompressed and with the default codec. Twice: on S3
+ * servers that share cores and disk with the broker and us, where what the server does with the bytes (MD5, which S3 wants)
+ * is taken from our own share; and with a core for the server, another one for the broker and us on both sides, as near as
+ * one machine comes to a store somewhere else.
  */
 export async function buckets(rounds: number, scale: number): Promise<void> {
+  await measureAll(rounds, scale, false)
+  if (!canPin()) return
+  pin(process.pid, ourCore)
+  try {
+    await measureAll(rounds, scale, true)
+  } finally {
+    unpin(process.pid)
+  }
+}
+
+async function measureAll(rounds: number, scale: number, apart: boolean): Promise<void> {
   await using folder = await tempFolder('bench')
   const [set] = dataSets(scale)
   if (!set) throw new Error('no data set')
@@ -32,6 +46,7 @@ export async function buckets(rounds: number, scale: number): Promise<void> {
   await using target = await benchCluster()
   for (const startServer of [startS3Server, startMinio]) {
     await using server = await startServer()
+    if (apart) pin(server.pid, serverCore)
     for (const compression of ['none', 'zstd'] as const) {
       const job = { folder: folder.path, topics: [set.topic], compression, archive: 'folder' } as const
       const measured = empty()
@@ -51,8 +66,8 @@ export async function buckets(rounds: number, scale: number): Promise<void> {
         await rm(server.folder(bucket), { recursive: true, force: true })
         await rm(join(folder.path, 'folder'), { recursive: true, force: true })
       }
-      for (const name of jobs)
-        report(`${name} (${compression}), bucket on ${server.name}`, set, measured[name])
+      const where = `${server.name}${apart ? ' on a core of its own' : ''}`
+      for (const name of jobs) report(`${name} (${compression}), bucket on ${where}`, set, measured[name])
     }
   }
 }

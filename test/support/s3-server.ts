@@ -39,6 +39,8 @@ export interface S3Server extends AsyncDisposable {
   url(bucket: string, prefix?: string): string
   /** Folder in which the server keeps the objects of a bucket. */
   folder(bucket: string): string
+  /** The server's process; another one after `start`. */
+  readonly pid: number
   /** CPU seconds, user and system, that the server has used since it was last started. */
   cpuSeconds(): Promise<number>
   /** SIGKILL; `start` brings it back with its data on the same port. */
@@ -134,6 +136,9 @@ async function start({ name, command, env }: Launch): Promise<S3Server> {
     spec: (bucket, more = {}) => ({ backend: 's3', bucket, region: 'us-east-1', endpoint, ...keys, ...more }),
     url: (bucket, prefix = '') => `s3://${bucket}/${prefix}?endpoint=${endpoint}&region=us-east-1`,
     folder: (bucket) => join(data, bucket),
+    get pid() {
+      return server.pid
+    },
     cpuSeconds: () => cpuSeconds(server.pid),
     kill: stop,
     async start() {
