@@ -6,8 +6,10 @@ import {
   dropAborted,
   encodeBatch,
   header,
+  JoinedBatches,
   RecordCursor,
   rewriteForProduce,
+  SlabPool,
   survey,
   timeSpan,
 } from '../../src/records/index.ts'
@@ -16,6 +18,8 @@ import { found } from '../report.ts'
 
 /** Bytes of batches that each round goes through, uncompressed. */
 const LOG_BYTES = 128 << 20
+
+const slabs = new SlabPool()
 
 /** What the work on batches in memory costs, on one core: by header, by record, and with each codec. */
 export function records(rounds: number, scale: number): void {
@@ -75,20 +79,58 @@ export function records(rounds: number, scale: number): void {
           }),
         )} MB/s of records`,
       })
+      if (codec === 'gzip') continue
+      const hard = makeLog(bytes / 8, recordBytes, codec, noise)
+      found({
+        question: `${question} join, values that do not compress`,
+        reach: '',
+        value: `${rate(
+          plain,
+          timed(rounds, () => joinAll(hard)),
+        )} MB/s of records`,
+      })
     }
   }
 }
 
+/** Joins small batches as far as they are joined, and lets the others go. */
+function joinAll(log: Buffer): void {
+  const joined = new JoinedBatches(slabs, 1 << 20)
+  for (const at of batches(log, 0, log.length)) {
+    if (joined.add(log, at)) continue
+    joined.take()?.release()
+    joined.add(log, at)
+  }
+  joined.take()?.release()
+}
+
+/** Fills half of a value with what compresses. */
+function half(value: Buffer, seed: number): void {
+  value.fill('abcdefgh')
+  for (let at = 0; at < value.length / 2; at++) value[at] = (at * 7919 + seed) >> 3
+}
+
+/** Fills a value with what does not compress. */
+function noise(value: Buffer, seed: number): void {
+  let state = seed | 1
+  for (let at = 0; at < value.length; at++) {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    value[at] = state
+  }
+}
+
 /** Batches of about 16 KiB, half of each record compressible, times growing, one header in every other record. */
-function makeLog(bytes: number, recordBytes: number, codec: CodecName): Buffer {
+function makeLog(bytes: number, recordBytes: number, codec: CodecName, fill = half): Buffer {
   const parts: Buffer[] = []
   const inBatch = Math.max(1, Math.floor(16_384 / recordBytes))
   const headers = [{ key: Buffer.from('trace'), value: Buffer.from('0123456789abcdef') }]
   let offset = 0n
   for (let made = 0; made < bytes; made += inBatch * recordBytes) {
     const input = Array.from({ length: inBatch }, (_, i) => {
-      const value = Buffer.alloc(recordBytes - 20, 'abcdefgh')
-      for (let at = 0; at < value.length / 2; at++) value[at] = (at * 7919 + i * 104_729 + made) >> 3
+      const value = Buffer.alloc(recordBytes - 20)
+      fill(value, i * 104_729 + made)
       return {
         timestamp: 1_700_000_000_000n + offset + BigInt(i),
         key: Buffer.from(`key-${i}`),

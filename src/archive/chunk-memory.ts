@@ -44,11 +44,3 @@ function roomy(size: number): number {
   const step = Math.max(4096, 2 ** Math.floor(Math.log2(Math.max(1, size))) / 8)
   return Math.ceil(size / step) * step
 }
-
-/**
- * Frees the whole memory behind a buffer now, instead of when the garbage collector comes by: for what a library has made for
- * us alone. What may be part of Node's own pool is left alone.
- */
-export function freeNow({ buffer }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength > 64 * 1024) buffer.transfer(0)
-}

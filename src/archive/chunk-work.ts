@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
+import { freeBehind } from '../base/index.ts'
 import { compress, decompress, type PackingCodec } from './chunk-codec.ts'
-import { freeNow } from './chunk-memory.ts'
 
 /** What is to be done with a chunk's bytes, by whichever thread. */
 export type ChunkWork =
@@ -52,6 +52,6 @@ function fill(target: Buffer, made: Buffer): number {
   const { length } = made
   if (length > target.length) throw new Error(`${length} bytes do not fit into ${target.length}`)
   made.copy(target)
-  freeNow(made)
+  freeBehind(made)
   return length
 }

@@ -1,6 +1,9 @@
 import {
+  attribute,
   attributes,
   baseTimestamp,
+  codec,
+  codecId,
   HEADER_SIZE,
   maxTimestamp,
   recordsCount,
@@ -15,13 +18,13 @@ const GROWTH = 12
 const TIME_BYTES = 7
 /** Differences up to here keep time deltas within {@link TIME_BYTES} and exact. */
 const LARGEST_SHIFT = 2 ** 46
-/** What any attribute makes of a batch that cannot be joined: a codec, the broker's times, a marker. */
-const UNFIT = 0x07 | 0x08 | 0x20
+/** What any attribute makes of a batch that cannot be joined: the broker's times, a marker. */
+const UNFIT = attribute.logAppendTime | attribute.control
 /** Copying fewer bytes than this one by one is quicker than asking for it. */
 const FEW = 48
 
 /**
- * Joins small uncompressed batches into one large one: the bytes of keys, values and headers are copied as they lie; only
+ * Joins small batches into one large one, which is not compressed: the bytes of keys, values and headers are copied as they lie; only
  * length, time delta and offset delta of each record are written anew, because they count from the beginning of the batch. A
  * broker spends as much on a batch as on a hundred kilobytes in it, so what was produced in small pieces is written back several times faster.
  *
@@ -43,6 +46,11 @@ export class BatchJoiner {
     return this.#count
   }
 
+  /** Bytes of records for which there is memory left. */
+  get room(): number {
+    return this.#target.length - this.#end
+  }
+
   /** Begins a batch in this memory, which must hold more than a header. */
   begin(memory: Buffer): void {
     this.#target = memory
@@ -55,15 +63,24 @@ export class BatchJoiner {
    * with the broker's times or times centuries away, not as the format says.
    */
   add(buffer: Buffer, at: number): boolean {
+    if (codec(buffer, at) !== codecId.none) return false
+    return this.#add(buffer, at, buffer, at + HEADER_SIZE, at + size(buffer, at))
+  }
+
+  /** The same for a compressed batch, whose decompressed records are these. */
+  addRecords(buffer: Buffer, at: number, decompressed: Buffer): boolean {
+    return this.#add(buffer, at, decompressed, 0, decompressed.length)
+  }
+
+  #add(buffer: Buffer, at: number, source: Buffer, from: number, to: number): boolean {
     const records = recordsCount(buffer, at)
-    const bytes = size(buffer, at)
-    if (this.#end + bytes - HEADER_SIZE + records * GROWTH > this.#target.length) return false
+    if (to - from + records * GROWTH > this.room) return false
     if ((attributes(buffer, at) & UNFIT) !== 0 || records === 0) return false
     const base = baseTimestamp(buffer, at)
     if (this.#count === 0) this.#base = base
     const shift = Number(base - this.#base)
     if (shift > LARGEST_SHIFT || shift < -LARGEST_SHIFT) return false
-    const end = this.#copy(buffer, at + HEADER_SIZE, at + bytes, records, shift)
+    const end = this.#copy(source, from, to, records, shift)
     if (end < 0) return false
     const max = maxTimestamp(buffer, at)
     if (this.#count === 0 || max > this.#max) this.#max = max
@@ -77,7 +94,7 @@ export class BatchJoiner {
     if (this.#count === 0) return undefined
     const bytes = this.#target.subarray(0, this.#end)
     writeDenseHeader(bytes, {
-      codec: 0,
+      codec: codecId.none,
       records: this.#count,
       baseTimestamp: this.#base,
       maxTimestamp: this.#max,

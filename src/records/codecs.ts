@@ -4,6 +4,7 @@ import { TidemarkError } from '../base/index.ts'
 import { codecId } from './batch-header.ts'
 import { readLz4Frame } from './lz4-frame.ts'
 import { readSnappy, writeSnappy } from './snappy-frame.ts'
+import { readZstd } from './zstd-frames.ts'
 
 /** The codecs of the Kafka protocol. */
 export type CodecName = keyof typeof codecId
@@ -38,7 +39,7 @@ export function decompress(codec: CodecName, input: Buffer, maxBytes = DEFAULT_M
       case 'lz4':
         return readLz4Frame(input, maxBytes)
       case 'zstd':
-        return readZstd(input, maxBytes)
+        return readZstd(input, maxBytes, chunkFor(input.length))
     }
   } catch (cause) {
     if (cause instanceof TidemarkError) throw cause
@@ -56,29 +57,6 @@ export function decompress(codec: CodecName, input: Buffer, maxBytes = DEFAULT_M
 /** zlib collects its output in pieces of this size: few calls for large batches, little waste for small ones. */
 function chunkFor(compressed: number): number {
   return Math.min(1 << 20, Math.max(1 << 14, compressed * 4))
-}
-
-/** A stream of zstd frames: node decompresses the first one only, and tells how far it read. */
-function readZstd(input: Buffer, maxBytes: number): Buffer {
-  const parts: Buffer[] = []
-  let room = maxBytes
-  let at = 0
-  do {
-    const rest = input.subarray(at)
-    const options = { maxOutputLength: Math.max(room, 1), chunkSize: chunkFor(rest.length), info: true }
-    // With `info` the answer is not the buffer that the types promise.
-    const { buffer, engine } = zlib.zstdDecompressSync(rest, options) as unknown as {
-      readonly buffer: Buffer
-      readonly engine: { readonly bytesWritten: number }
-    }
-    if (engine.bytesWritten <= 0) throw new Error('no progress in zstd data')
-    if (buffer.length > room) throw Object.assign(new Error('too large'), { code: 'ERR_BUFFER_TOO_LARGE' })
-    parts.push(buffer)
-    room -= buffer.length
-    at += engine.bytesWritten
-  } while (at < input.length)
-  const [only] = parts
-  return parts.length === 1 && only ? only : Buffer.concat(parts)
 }
 
 /**

@@ -15,7 +15,7 @@
  *     for at of batches(buffer, start, end):
  *       reason = needsRecode(buffer, at)
  *       none:     rewriteForProduce(buffer, at, stamp)             in place, records untouched
- *       none, small, not compressed:  BatchJoiner → rewriteForProduce
+ *       none, small:              JoinedBatches → rewriteForProduce
  *       control:  left out
  *       else:     encodeBatches(decodeBatch(buffer, at), …) → rewriteForProduce
  *
@@ -46,7 +46,9 @@ export { checkLz4Frame } from './lz4-frame.ts'
 export { murmur2, partitionForKey } from './murmur2.ts'
 export { BatchBuilder, type BuiltBatch } from './recode/batch-builder.ts'
 export { JoinedBatches } from './recode/joined-batches.ts'
+export { PackedTrial } from './recode/packed-trial.ts'
 export {
+  finishRecoded,
   type RecodedBatch,
   type RecodeOptions,
   type RecordEditor,

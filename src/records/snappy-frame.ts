@@ -1,5 +1,5 @@
 import { compressSync, uncompressSync } from 'snappy'
-import { TidemarkError } from '../base/index.ts'
+import { freeWhole, TidemarkError } from '../base/index.ts'
 
 /**
  * Kafka's Java client writes snappy in the frame of the xerial library: magic, two versions, then blocks of
@@ -16,11 +16,31 @@ const MOST_EXPANSION = 22
 
 /** Throws RECORD_CORRUPT for lengths that cannot be; what the library throws for the rest is left to the caller. */
 export function readSnappy(input: Buffer, maxBytes: number): Buffer {
+  const parts: Buffer[] = []
+  const total = eachBlock(input, maxBytes, (part) => parts.push(part))
+  const [only] = parts
+  return parts.length === 1 && only ? only : Buffer.concat(parts, total)
+}
+
+/** The same to the beginning of `target`, which is larger than `maxBytes`: answers how many bytes it gave. Nothing is left to the garbage collector. */
+export function unpackSnappy(input: Buffer, target: Buffer, maxBytes: number): number {
+  let to = 0
+  return eachBlock(input, maxBytes, (part) => {
+    to += part.copy(target, to)
+    freeWhole(part)
+  })
+}
+
+/** Decompresses block after block; answers the bytes of all. */
+function eachBlock(input: Buffer, maxBytes: number, take: (part: Buffer) => void): number {
   if (!startsFrame(input, 0)) {
     checkLength(input, maxBytes)
-    return uncompressBlock(input)
+    const part = uncompressBlock(input)
+    // It may be freed by whoever takes it.
+    const { length } = part
+    take(part)
+    return length
   }
-  const parts: Buffer[] = []
   let total = 0
   let at = 0
   while (at < input.length) {
@@ -39,10 +59,9 @@ export function readSnappy(input: Buffer, maxBytes: number): Buffer {
     checkLength(block, maxBytes - total)
     const part = uncompressBlock(block)
     total += part.length
-    parts.push(part)
+    take(part)
   }
-  const [only] = parts
-  return parts.length === 1 && only ? only : Buffer.concat(parts, total)
+  return total
 }
 
 function startsFrame(input: Buffer, at: number): boolean {
@@ -81,16 +100,27 @@ function damaged(reason: string): TidemarkError {
 
 /** One frame of blocks of 32 KiB. */
 export function writeSnappy(input: Buffer): Buffer {
-  const header = Buffer.alloc(FRAME_HEADER)
-  MAGIC.copy(header)
-  header.writeInt32BE(1, 8)
-  header.writeInt32BE(1, 12)
-  const parts: Buffer[] = [header]
+  const target = Buffer.allocUnsafe(snappyFrameBound(input.length))
+  return target.subarray(0, packSnappy(input, target))
+}
+
+/** Bytes that {@link packSnappy} may take. */
+export function snappyFrameBound(length: number): number {
+  // What the library allocates for each block: 32 + n + n / 6.
+  return FRAME_HEADER + Math.ceil(length / BLOCK) * 36 + length + Math.ceil(length / 6)
+}
+
+/** The frame at the beginning of `target`, which has room for {@link snappyFrameBound}; answers its length. */
+export function packSnappy(input: Buffer, target: Buffer): number {
+  MAGIC.copy(target)
+  target.writeInt32BE(1, 8)
+  target.writeInt32BE(1, 12)
+  let to = FRAME_HEADER
   for (let at = 0; at < input.length; at += BLOCK) {
     const block = compressSync(input.subarray(at, at + BLOCK), COPY)
-    const length = Buffer.allocUnsafe(4)
-    length.writeInt32BE(block.length)
-    parts.push(length, block)
+    to = target.writeInt32BE(block.length, to)
+    to += block.copy(target, to)
+    freeWhole(block)
   }
-  return Buffer.concat(parts)
+  return to
 }

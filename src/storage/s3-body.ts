@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { crc32 } from '@node-rs/crc32'
+import { freeWhole } from '../base/index.ts'
 import { piecesOf } from './bytes.ts'
 import { type Receiver, receiverOf } from './s3-sockets.ts'
 import type { Bytes } from './store.ts'
-
-/** Bytes up to which a piece of a body is not worth freeing early. */
-const smallest = 4096
 
 /** What the SDK sends: the buffers as they are, without joining them. */
 export function bodyOf(bytes: Bytes): Buffer | Readable {
@@ -88,17 +86,9 @@ function take(chunk: Buffer, target: Buffer, at: number, receiver: Receiver | un
   const { length } = chunk
   if (at + length > target.length) throw new Error('the server sent more than it had announced')
   if (receiver?.holds(at, length) !== true) chunk.copy(target, at)
-  if (receiver) free(chunk)
+  // The HTTP parser makes a copy of every piece of a body, which nobody else has seen.
+  if (receiver) freeWhole(chunk)
   return at + length
-}
-
-/**
- * The HTTP parser makes a copy of every piece of a body, which nobody else has seen. Left to the garbage collector, they
- * would set off a whole collection for every twenty megabytes.
- */
-function free({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && byteLength > smallest)
-    buffer.transfer(0)
 }
 
 function cutShort(have: number, wanted: number): Error {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -130,14 +131,78 @@ test('small batches come out as few large ones, as far as the topic takes them: 
   }
 })
 
+test('small batches of quick codecs come out as few large ones of the same codec, with headers added as well', async () => {
+  for (const codec of ['lz4', 'snappy', 'zstd', 'gzip']) {
+    const topic = await lab.createTopic(`small-${codec}`, 1, everyTime)
+    const producer = await lab.java.producer({
+      ...{ 'bootstrap.servers': lab.source.bootstrap, 'compression.type': codec },
+      ...{ 'batch.size': '2000', 'linger.ms': '0' },
+    })
+    for (let i = 0; i < 2000; i++) {
+      const value = `${i}-${randomBytes(i % 300).toString('latin1')}-${'x'.repeat(i % 200)}`
+      producer.send({
+        topic,
+        key: `k${i % 7}`,
+        value,
+        headers: i % 3 === 0 ? [{ key: 'h', value: `${i}` }] : [],
+      })
+    }
+    await producer.flush()
+    await producer.close()
+    await lab.backup(topic, { include: [topic] })
+    const before = await batchesOf(topic, lab.source)
+    assert.ok(before.length > 100, `${before.length} batches of ${codec}`)
+    await lab.restore(topic, { include: [topic] })
+    await lab.assertSame(topic, 1)
+    const after = await batchesOf(topic)
+    assert.deepEqual([...new Set(after.map((batch) => batch.codec))], [codec])
+    if (codec === 'gzip') assert.equal(after.length, before.length)
+    else assert.ok(after.length * 20 < before.length, `${before.length} became ${after.length}`)
+    assert.ok(total(after) <= total(before))
+    const traced = `traced-${codec}`
+    await lab.restore(topic, {
+      include: [topic],
+      addOffsetHeaders: true,
+      topicRules: [{ type: 'exact', from: topic, to: traced }],
+    })
+    const withHeaders = await batchesOf(traced)
+    assert.deepEqual([...new Set(withHeaders.map((batch) => batch.codec))], [codec])
+    if (codec !== 'gzip') assert.ok(withHeaders.length * 20 < before.length)
+    const source = await lab.there(topic)
+    const found = await lab.here(traced)
+    assert.deepEqual(
+      found.map(({ key, value }) => [key, value]),
+      source.map(({ key, value }) => [key, value]),
+    )
+    assert.deepEqual(
+      found.map(({ headers }) => `${headers.find(({ key }) => key === 'x-kafka-backup-offset')?.value}`),
+      source.map(({ offset }) => `${offset}`),
+    )
+  }
+})
+
+function total(batches: readonly { readonly size: number }[]): number {
+  return batches.reduce((sum, { size }) => sum + size, 0)
+}
+
 /** Sizes of the batches in the first partition of a target topic, as Kafka's own tool tells them. */
 async function batchSizes(topic: string): Promise<number[]> {
-  const folder = join(lab.target.broker(1).logs, `${topic}-0`)
+  return (await batchesOf(topic)).map(({ size }) => size)
+}
+
+/** Size and codec of the batches in the first partition of a topic, as Kafka's own tool tells them. */
+async function batchesOf(topic: string, cluster = lab.target): Promise<{ size: number; codec: string }[]> {
+  const folder = join(cluster.broker(1).logs, `${topic}-0`)
   const files = (await readdir(folder))
     .filter((name) => name.endsWith('.log'))
     .map((name) => join(folder, name))
   const text = await kafkaTool('dumpLogSegments', ['--files', files.join(',')])
-  return [...text.matchAll(/^baseOffset: .* size: (\d+)/gm)].map(([, size]) => Number(size))
+  return [...text.matchAll(/^baseOffset: .* size: (\d+) .* compresscodec: (\w+)/gm)].map(
+    ([, size, codec]) => ({
+      size: Number(size),
+      codec: codec ?? '',
+    }),
+  )
 }
 
 test('the times that consumers saw in a LogAppendTime topic are the times on the target', async () => {

@@ -205,7 +205,9 @@ it('the source offsets of joined batches are those of the batches, in order, as 
         }))
         const batch = encodeBatch(records, { codec: 'none', baseOffset: built ? 0n : base })
         const add = () =>
-          built ? joined.addBuilt(batch, [{ input: 0, offset: base, count }]) : joined.add(batch, 0)
+          built
+            ? joined.addBuilt({ bytes: batch, codec: 'none', runs: [{ input: 0, offset: base, count }] })
+            : joined.add(batch, 0)
         if (!add()) {
           take()
           if (!add()) continue

@@ -8,6 +8,7 @@ import {
   type EncodableRecord,
   encodeBatch,
   header,
+  PackedTrial,
   partitionForKey,
   SlabPool,
 } from '../../src/records/index.ts'
@@ -59,6 +60,7 @@ function wish(over: Partial<BatchWish> = {}): BatchWish {
     wanted: undefined,
     limit: 1 << 20,
     memory,
+    trial: new PackedTrial(),
     ...over,
   }
 }
@@ -85,16 +87,63 @@ test('small batches that follow each other go out as one, and its runs say where
   ])
 })
 
-test('compressed batches go out as they are, in the memory in which they came', () => {
-  const delivery = fetched([[record(0, 'a'), record(1, 'b')], [record(2, 'c')]], 'zstd')
-  const batches = out(delivery, 0n)
+test('small batches of a quick codec go out as one, compressed with it; those of gzip as they are', () => {
+  for (const codec of ['lz4', 'snappy', 'zstd'] as const) {
+    const delivery = fetched([[record(0, 'a'), record(1, 'b')], [record(2, 'c')], [record(5, 'd')]], codec)
+    const [batch, ...others] = out(delivery, 0n)
+    assert.deepEqual(others, [])
+    assert.ok(batch)
+    assert.equal(header.codec(batch.buffer, batch.start), header.codecId[codec])
+    assert.deepEqual(
+      batch.decoded.map(({ value }) => value?.toString()),
+      ['v0', 'v1', 'v2', 'v5'],
+    )
+    assert.equal(batch.maxTimestamp, 1_005)
+    assert.deepEqual(batch.runs, [
+      { input: 0, offset: 0n, count: 3 },
+      { input: 0, offset: 5n, count: 1 },
+    ])
+  }
+  const delivery = fetched([[record(0, 'a'), record(1, 'b')], [record(2, 'c')]], 'gzip')
   assert.deepEqual(
-    batches.map(({ raw, records, runs }) => [raw, records, runs[0]?.offset]),
+    out(delivery, 0n).map(({ raw, records, runs }) => [raw, records, runs[0]?.offset]),
     [
       [true, 2, 0n],
       [true, 1, 2n],
     ],
   )
+})
+
+test('small batches are joined with new headers as well, whatever their codec', () => {
+  for (const codec of ['none', 'lz4', 'snappy', 'zstd'] as const) {
+    const delivery = fetched([[record(0, 'a')], [record(1, 'b'), record(4, 'c')], [record(5, 'd')]], codec)
+    const [batch, ...others] = out(delivery, 0n, { headers: new ReplicaHeaders(plan) })
+    assert.deepEqual(others, [])
+    assert.ok(batch)
+    assert.equal(header.codec(batch.buffer, batch.start), header.codecId[codec])
+    assert.deepEqual(
+      headersOf(batch.decoded).filter((text) => text.startsWith('x-tidemark-offset')),
+      [0, 1, 4, 5].map((offset) => `x-tidemark-offset=${offset}`),
+    )
+    assert.deepEqual(batch.runs, [
+      { input: 0, offset: 0n, count: 2 },
+      { input: 0, offset: 4n, count: 2 },
+    ])
+  }
+})
+
+test('what lies before a record that is too large goes out before the error', () => {
+  const large = { ...record(2, 'c'), value: Buffer.alloc(3_000, 'x') }
+  const delivery = fetched([[record(0, 'a')], [record(1, 'b')], [large]])
+  const sent: number[] = []
+  assert.throws(
+    () => {
+      const batches = outgoingBatches(delivery, 0n, wish({ limit: 1_000 }), new Lease(() => {}))
+      for (const batch of batches) sent.push(batch.records)
+    },
+    { code: 'RECORD_TOO_LARGE' },
+  )
+  assert.deepEqual(sent, [2])
 })
 
 test('records below the position are left out, also out of the middle of a batch', () => {
@@ -104,7 +153,7 @@ test('records below the position are left out, also out of the middle of a batch
     batches.flatMap(({ decoded }) => decoded.map(({ value }) => value?.toString())),
     ['v2', 'v3'],
   )
-  assert.deepEqual(batches[0]?.runs, [{ input: 0, offset: 2n, count: 1 }])
+  assert.deepEqual(batches[0]?.runs, [{ input: 0, offset: 2n, count: 2 }])
 })
 
 test('a batch with holes becomes a dense one, and the runs say where its records were', () => {

@@ -1,8 +1,10 @@
 import { type ErrorDetails, invariant, TidemarkError } from '../../base/index.ts'
 import * as header from '../batch-header.ts'
-import { codecName } from '../codecs.ts'
+import { type CodecName, codecName } from '../codecs.ts'
+import { isQuick } from '../packing.ts'
 import { RecordCursor } from '../record-cursor.ts'
 import { BatchBuilder } from './batch-builder.ts'
+import { packBatch } from './pack-batch.ts'
 import { fresh, type SlabPool } from './slab-pool.ts'
 import { RunGatherer, type SourceRun } from './source-runs.ts'
 import { recordInRange, type TimeRange } from './time-range.ts'
@@ -31,6 +33,11 @@ export interface RecodeOptions {
   /** Largest batch in bytes, compressed. */
   readonly limit: number
   readonly place: ErrorDetails
+  /**
+   * A batch of a quick codec that has at most so many bytes uncompressed stays so, for whoever joins it with others; `finishRecoded`
+   * compresses it if nobody does. @default 0
+   */
+  readonly loose?: number
   /** Where the batches lie. @default memory of their own */
   readonly memory?: Pick<SlabPool, 'take'>
 }
@@ -38,6 +45,8 @@ export interface RecodeOptions {
 /** A batch ready to be sent, and which records went into it. */
 export interface RecodedBatch {
   readonly bytes: Buffer
+  /** The codec that it is to go out with. */
+  readonly codec: CodecName
   /** Gives its memory back. */
   readonly release: () => void
   readonly records: number
@@ -73,7 +82,7 @@ function encode(
   const base = header.baseOffsetNumber(buffer, at)
   const from = Number(options.from)
   const to = Number(options.to)
-  const { range, headers, wanted, limit, input, memory = fresh } = options
+  const { range, headers, wanted, limit, input, loose = 0, memory = fresh } = options
   const rawLimit = codec === 'none' ? limit : Number.POSITIVE_INFINITY
   const runs = new RunGatherer()
   let batchFirst = first
@@ -81,9 +90,10 @@ function encode(
   builder.clear()
   const flush = () => {
     const { count } = builder
-    const built = builder.finish(codec, memory)
+    const isLoose = isQuick(codec) && builder.size <= loose
+    const built = builder.finish(isLoose ? 'none' : codec, memory)
     const taken = runs.take()
-    if (built.bytes.length <= limit) done.push({ ...built, runs: taken })
+    if (built.bytes.length <= limit) done.push({ ...built, codec, runs: taken })
     else if (count === 1) throw tooLarge(taken[0]?.offset ?? -1n, built.bytes.length, limit, options.place)
     else {
       // Only compressed batches come here: halves are tried, each from the source again.
@@ -111,6 +121,19 @@ function encode(
     runs.add(input, offset)
   }
   if (builder.count > 0) flush()
+}
+
+/** Compresses a batch that was left loose and that nobody has joined; answers others as they are. */
+export function finishRecoded(
+  batch: RecodedBatch,
+  limit: number,
+  memory: Pick<SlabPool, 'take'>,
+): RecodedBatch {
+  const { bytes, codec } = batch
+  if (!isQuick(codec) || header.codec(bytes, 0) === header.codecId[codec]) return batch
+  const packed = packBatch(bytes, codec, memory, limit)
+  batch.release()
+  return { ...batch, ...packed }
 }
 
 /** The error for a record that no batch of the target can hold. */

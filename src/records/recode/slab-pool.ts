@@ -1,8 +1,10 @@
 /** Bytes of a slab; what needs more than a part of one gets memory of its own. */
 const SLAB = 1 << 20
 const LARGEST_PART = SLAB / 4
-/** Slabs kept for later. */
+/** Slabs, and pieces of scratch, kept for later. */
 const KEPT = 16
+/** Bytes of a piece of scratch. */
+const SCRATCH = SLAB / 4
 
 /** Memory for one batch, to be released once. */
 export interface SlabPart {
@@ -24,6 +26,18 @@ interface Slab {
 export class SlabPool {
   readonly #free: Slab[] = []
   #open: Slab | undefined
+  readonly #scratch: Buffer[] = []
+
+  /** Memory of {@link SCRATCH} bytes for work between two batches. It does not hold a slab, and is used again as soon as it is released. */
+  borrow(): SlabPart {
+    const bytes = this.#scratch.pop() ?? Buffer.allocUnsafeSlow(SCRATCH)
+    return {
+      bytes,
+      release: () => {
+        if (this.#scratch.length < KEPT) this.#scratch.push(bytes)
+      },
+    }
+  }
 
   take(size: number): SlabPart {
     if (size > LARGEST_PART) return { bytes: Buffer.allocUnsafeSlow(size), release: () => {} }

@@ -1,5 +1,5 @@
 import { isTidemarkError, TidemarkError } from '../../base/index.ts'
-import type { RecordCursor } from '../../records/index.ts'
+import { PackedTrial, type RecordCursor } from '../../records/index.ts'
 import type { PositionEntry } from '../control/position-record.ts'
 import { type Route, routeKey } from '../topics/routes.ts'
 import { spreadOver, type TargetTopic } from '../topics/target-topics.ts'
@@ -317,5 +317,6 @@ function wishOf(context: ShardContext, route: Route, target: TargetTopic): Batch
     wanted: job.bidirectional ? wanted : undefined,
     limit: target.limit,
     memory,
+    trial: new PackedTrial(),
   }
 }

@@ -5,9 +5,12 @@ import {
   checkCrcs,
   convertLegacy,
   dropAborted,
+  finishRecoded,
   header,
   JoinedBatches,
   needsRecode,
+  type PackedTrial,
+  type RecodedBatch,
   type RecordCursor,
   type RecordEditor,
   recodeBatch,
@@ -27,6 +30,8 @@ export interface BatchWish {
   /** Largest batch that the target takes, in bytes. */
   readonly limit: number
   readonly memory: SlabPool
+  /** What was learned of joining this partition's compressed batches. */
+  readonly trial: PackedTrial
 }
 
 /** A batch ready to be sent. */
@@ -43,8 +48,8 @@ export interface Outgoing {
 }
 
 /**
- * What of a delivery goes out, batch by batch, from source offset `from` on: raw where that is possible, small ones joined, else
- * recoded. Checks CRCs first; leaves out aborted data and markers. The lease holds the delivery's memory: each raw batch retains it.
+ * What of a delivery goes out, batch by batch, from source offset `from` on: raw where that is possible, else recoded; small ones
+ * joined. Checks CRCs first; leaves out aborted data and markers. The lease holds the delivery's memory: each raw batch retains it.
  *
  * Throws RECORD_CORRUPT, RECORD_TOO_LARGE.
  */
@@ -57,7 +62,7 @@ export function* outgoingBatches(
   const place: ErrorDetails = { topic: fetched.topic, partition: fetched.partition }
   const { buffer, start, end } = modern(fetched, place)
   checkCrcs(buffer, start, end, place)
-  const joined = new JoinedBatches(wish.memory, wish.limit, end - start)
+  const joined = new JoinedBatches(wish.memory, wish.limit, { expected: end - start, trial: wish.trial })
   for (const range of dropAborted(buffer, start, end, fetched.aborted, place).kept) {
     for (let at = range.start; at < range.end; ) {
       const next = batchEnd(buffer, at, range.end, place)
@@ -101,20 +106,35 @@ function* batchOut(
     yield { partition, buffer, start: at, end, records, runs, maxTimestamp, release: lease.release }
     return
   }
-  if (joined) yield* gathered(joined, partition)
-  const recoded = recodeBatch(buffer, at, {
-    input: 0,
-    from,
-    to: header.nextOffset(buffer, at),
-    range: undefined,
-    headers,
-    ...(wanted && { wanted }),
-    skip: 0,
-    limit,
-    place,
-    memory,
-  })
-  for (const batch of recoded) yield whole(batch, partition)
+  let recoded: RecodedBatch[]
+  try {
+    recoded = recodeBatch(buffer, at, {
+      input: 0,
+      from,
+      to: header.nextOffset(buffer, at),
+      range: undefined,
+      headers,
+      ...(wanted && { wanted }),
+      skip: 0,
+      limit,
+      place,
+      loose: joined?.loose ?? 0,
+      memory,
+    })
+  } catch (error) {
+    // What lies before goes out nevertheless.
+    if (joined) yield* gathered(joined, partition)
+    throw error
+  }
+  for (const batch of recoded) {
+    if (joined?.addBuilt(batch)) {
+      batch.release()
+      continue
+    }
+    if (joined) yield* gathered(joined, partition)
+    if (joined?.addBuilt(batch)) batch.release()
+    else yield whole(finishRecoded(batch, limit, memory), partition)
+  }
 }
 
 /** The small batches before, as one. */

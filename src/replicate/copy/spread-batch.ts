@@ -55,7 +55,7 @@ export function spreadBatch(buffer: Buffer, at: number, options: SpreadOptions):
     // Within the limit before compression, so within it afterwards: what would grow stays as it is.
     const built = pile.builder.finish(codec, memory, limit)
     if (built.bytes.length > limit) throw tooLarge(BigInt(pile.last), built.bytes.length, limit, place)
-    done.push({ ...built, partition, runs: pile.runs.take() })
+    done.push({ ...built, codec, partition, runs: pile.runs.take() })
   }
   while (cursor.next()) {
     const offset = base + cursor.offsetDelta

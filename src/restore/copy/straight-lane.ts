@@ -1,6 +1,7 @@
 import { invariant } from '../../base/index.ts'
 import {
   batchEnd,
+  finishRecoded,
   header,
   JoinedBatches,
   type RecodedBatch,
@@ -15,8 +16,7 @@ import type { OutputPartition } from './output-partition.ts'
 
 /**
  * Copies one source partition to one target partition, from a source offset on. Batches go out as they lie in the chunk's
- * memory, except where their verdict says otherwise; small ones that are not compressed are joined into larger ones. Resolves when
- * all has been handed over; flushing is the caller's.
+ * memory, except where their verdict says otherwise; small ones are joined into larger ones. Resolves when all has been handed over; flushing is the caller's.
  */
 export async function runStraightLane(context: LaneContext, from: bigint): Promise<void> {
   const [output] = context.outputs
@@ -107,6 +107,7 @@ class ChunkWalk {
         skip,
         limit: this.#wish.limit,
         place: this.#wish.place,
+        loose: this.#joined?.loose ?? 0,
         memory: this.#context.slabs,
       })
     let batches = recode(0)
@@ -119,14 +120,18 @@ class ChunkWalk {
       for (const batch of batches) batch.release()
       batches = landed === records ? [] : recode(landed)
     }
-    for (const { bytes: buffer, records, runs, release } of batches) {
-      if (this.#joined?.addBuilt(buffer, runs)) {
-        release()
+    for (const batch of batches) {
+      if (this.#joined?.addBuilt(batch)) {
+        batch.release()
         continue
       }
       await this.#sendJoined()
-      if (this.#joined?.addBuilt(buffer, runs)) release()
-      else await output.send({ buffer, start: 0, end: buffer.length, records, runs, release })
+      if (this.#joined?.addBuilt(batch)) batch.release()
+      else {
+        const { limit, slabs } = this.#context
+        const { bytes: buffer, records, runs, release } = finishRecoded(batch, limit, slabs)
+        await output.send({ buffer, start: 0, end: buffer.length, records, runs, release })
+      }
     }
   }
 }
