@@ -11,6 +11,8 @@
 const FEW = 32
 /** A match is this long at least. */
 const SHORTEST = 4
+/** Shorter ones save a byte or two, and are found in any text by chance: they take more time than all else. */
+const WORTHWHILE = 6
 /** No match begins in this many bytes before the end, and none reaches into the last {@link LAST_LITERALS}. */
 const NO_MATCH = 12
 const LAST_LITERALS = 5
@@ -18,6 +20,7 @@ const LAST_LITERALS = 5
 const FARTHEST = 65_535
 const HASH_BITS = 13
 const HASH_FACTOR = -1640531535
+const TWO_FACTOR = 0x2c1b3c6d
 /** After so many tries in vain the steps grow: what cannot be compressed is passed over quickly. */
 const PATIENCE_BITS = 5
 
@@ -109,10 +112,14 @@ export function writeLz4Block(
   let tries = 1 << PATIENCE_BITS
   while (pos <= lastStart) {
     const word = view.getInt32(pos, true)
-    const hash = Math.imul(word, HASH_FACTOR) >>> (32 - HASH_BITS)
+    const more = view.getInt16(pos + 4, true)
+    const hash = hashOf(word, more)
     let match = seen[hash] as number
     seen[hash] = pos
-    if (pos - match > FARTHEST || view.getInt32(match, true) !== word) {
+    if (
+      pos - match > FARTHEST ||
+      ((view.getInt32(match, true) ^ word) | (view.getInt16(match + 4, true) ^ more)) !== 0
+    ) {
       pos += tries++ >> PATIENCE_BITS
       continue
     }
@@ -121,7 +128,7 @@ export function writeLz4Block(
       pos--
       match--
     }
-    const matchEnd = commonEnd(source, view, pos + SHORTEST, match + SHORTEST, lastEnd)
+    const matchEnd = commonEnd(source, view, pos + WORTHWHILE, match + WORTHWHILE, lastEnd)
     const literals = pos - anchor
     const length = matchEnd - pos - SHORTEST
     const distance = pos - match
@@ -134,13 +141,17 @@ export function writeLz4Block(
     if (length >= 15) to = writeMore(target, to, length - 15)
     pos = matchEnd
     anchor = matchEnd
-    if (pos <= lastStart)
-      seen[Math.imul(view.getInt32(pos - 2, true), HASH_FACTOR) >>> (32 - HASH_BITS)] = pos - 2
+    if (pos <= lastStart) seen[hashOf(view.getInt32(pos - 2, true), view.getInt16(pos + 2, true))] = pos - 2
   }
   const literals = end - anchor
   target[to++] = Math.min(literals, 15) << 4
   if (literals >= 15) to = writeMore(target, to, literals - 15)
   return to + source.copy(target, to, anchor, end)
+}
+
+/** Of six bytes. */
+function hashOf(four: number, two: number): number {
+  return Math.imul(four ^ Math.imul(two, TWO_FACTOR), HASH_FACTOR) >>> (32 - HASH_BITS)
 }
 
 /** Where the bytes from `a` and from `b` on, which lies before, begin to differ; at most `end`. */
