@@ -3,39 +3,69 @@ export function chunkMemory(size: number): Buffer {
   return Buffer.from(new SharedArrayBuffer(size))
 }
 
-/** Bytes that a pool keeps for later, unless told otherwise. */
-const keptBytes = 64 * 1024 * 1024
+/** Bytes that a pool has beyond the most that was ever in use at once. */
+const spareBytes = 16 * 1024 * 1024
 
-/** Reused memory for chunks: fresh large buffers cost page faults, and linger until the garbage collector comes by. */
+/**
+ * Reused memory for chunks. Fresh large buffers cost page faults; and no garbage collector counts memory that is shared between
+ * threads, while every thread that has seen a piece holds it until it collects for another reason: what is let go may stay for
+ * long. So a pool keeps as much as was ever in use at once, and a little more, and makes something new only where nothing that it
+ * has is large enough. When the sizes change, what was used longest ago goes first.
+ */
 export class ChunkPool {
-  readonly #most: number
+  /** Free pieces, the one given back longest ago first. */
   readonly #kept: Buffer[] = []
-  #bytes = 0
+  #keptBytes = 0
+  #used = 0
+  #peak = 0
 
-  /** `most`: bytes kept for later. */
-  constructor(most = keptBytes) {
-    this.#most = most
+  /** Bytes handed out and kept. */
+  get bytes(): number {
+    return this.#keptBytes + this.#used
   }
 
-  /** Memory of at least so many bytes. */
+  /** Memory of at least so many bytes. To be given back, or dropped. */
   take(size: number): Buffer {
+    const wanted = roomy(size)
+    const full = this.bytes + wanted > Math.max(this.#peak, this.#used + wanted) + spareBytes
+    // What is far too large is left for those who need it, unless there is no room for more.
+    const memory = this.#find(size, full ? Number.POSITIVE_INFINITY : 4 * size) ?? chunkMemory(wanted)
+    this.#used += memory.length
+    this.#peak = Math.max(this.#peak, this.#used)
+    this.#trim()
+    return memory
+  }
+
+  /** Gives memory of `take` back, once, when nobody reads or writes it any more. */
+  give(memory: Buffer): void {
+    this.#used -= memory.length
+    this.#keptBytes += memory.length
+    this.#kept.push(memory)
+  }
+
+  /** Lets memory of `take` go: something may still be on its way into it. */
+  drop(memory: Buffer): void {
+    this.#used -= memory.length
+  }
+
+  #find(size: number, most: number): Buffer | undefined {
     let best = -1
     for (const [i, { length }] of this.#kept.entries()) {
-      // What is far too large is left for those who need it.
-      if (length < size || length > 4 * size) continue
+      if (length < size || length > most) continue
       if (best < 0 || length < (this.#kept[best]?.length ?? 0)) best = i
     }
-    const [found] = best < 0 ? [] : this.#kept.splice(best, 1)
-    if (!found) return chunkMemory(roomy(size))
-    this.#bytes -= found.length
+    if (best < 0) return undefined
+    const [found] = this.#kept.splice(best, 1)
+    this.#keptBytes -= found?.length ?? 0
     return found
   }
 
-  /** Gives memory of `take` back, once. */
-  give(memory: Buffer): void {
-    if (this.#bytes + memory.length > this.#most) return
-    this.#bytes += memory.length
-    this.#kept.push(memory)
+  #trim(): void {
+    while (this.bytes > this.#peak + spareBytes) {
+      const oldest = this.#kept.shift()
+      if (!oldest) return
+      this.#keptBytes -= oldest.length
+    }
   }
 }
 

@@ -17,7 +17,7 @@ export type Request = Sent<ChunkWork> & { readonly id: number }
 /** What the other thread answers. */
 export type Answer = { readonly id: number } & (
   | { readonly done: ChunkWorkDone; readonly error?: never }
-  | { readonly error: string; readonly done?: never }
+  | { readonly error: Error; readonly done?: never }
 )
 
 /** Work as it is sent; all its memory must be shared. */

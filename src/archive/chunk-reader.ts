@@ -34,11 +34,18 @@ export async function readChunk(
   }
   const memory = scratch.take(storedLength)
   const stored = memory.subarray(0, storedLength)
-  await read(place, chunk, stored, signal)
-  if (!(await unpacked(chunk, codec, stored, target))) throw changed(chunk)
-  // Only now: after a failed or aborted read something may still be on its way into the memory.
-  scratch.give(memory)
-  return target
+  try {
+    await read(place, chunk, stored, signal)
+  } catch (error) {
+    scratch.drop(memory)
+    throw error
+  }
+  try {
+    if (!(await unpacked(chunk, codec, stored, target))) throw changed(chunk)
+    return target
+  } finally {
+    scratch.give(memory)
+  }
 }
 
 async function read(

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { type Answer, toMessage } from './chunk-message.ts'
-import type { ChunkWork, ChunkWorkDone } from './chunk-work.ts'
+import { type ChunkWork, type ChunkWorkDone, doChunkWork } from './chunk-work.ts'
 
 /** A thread takes about ten megabytes. */
 const mostThreads = Math.max(1, Math.min(8, availableParallelism()))
@@ -11,32 +11,39 @@ const patience = 40
 const pace: Readonly<Record<ChunkWork['type'], number>> = { digest: 1, pack: 5, unpack: 3 }
 
 interface Waiting {
+  readonly work: ChunkWork
   readonly cost: number
-  readonly resolve: (done: ChunkWorkDone) => void
+  readonly resolve: (done: ChunkWorkDone | PromiseLike<ChunkWorkDone>) => void
   readonly reject: (error: unknown) => void
 }
 
 const threads: ChunkThread[] = []
 
 /**
- * Has the work done by another thread, on the memory where it lies, which must be shared and stay as it is until this resolves.
- * Rejects with a plain error.
+ * Has the work done by another thread, on the memory where it lies, which must be shared and stay as it is until this resolves or
+ * rejects. Rejects with what {@link doChunkWork} throws, and nothing else: where a thread cannot be started, or dies, its work
+ * is done here.
  */
-export function inAnotherThread(work: ChunkWork): Promise<ChunkWorkDone> {
+export async function inAnotherThread(work: ChunkWork): Promise<ChunkWorkDone> {
   const { length } = work.type === 'unpack' ? work.target : work.bytes
-  return freest().run(work, (length / 2 ** 20) * pace[work.type])
+  const thread = freest()
+  return thread ? await thread.run(work, (length / 2 ** 20) * pace[work.type]) : doChunkWork(work)
 }
 
-function freest(): ChunkThread {
+function freest(): ChunkThread | undefined {
   let best: ChunkThread | undefined
   for (const thread of threads) if (!best || thread.load < best.load) best = thread
   if (best && (best.load < patience || threads.length >= mostThreads)) return best
-  const thread = new ChunkThread(() => {
-    const index = threads.indexOf(thread)
-    if (index >= 0) threads.splice(index, 1)
-  })
-  threads.push(thread)
-  return thread
+  try {
+    const thread = new ChunkThread(() => {
+      const index = threads.indexOf(thread)
+      if (index >= 0) threads.splice(index, 1)
+    })
+    threads.push(thread)
+    return thread
+  } catch {
+    return best
+  }
 }
 
 /** One worker. It keeps the process alive only while somebody waits for it. */
@@ -53,8 +60,7 @@ class ChunkThread {
     this.#worker = new Worker(new URL(name, import.meta.url))
     this.#worker.unref()
     this.#worker.on('message', (answer: Answer) => this.#answered(answer))
-    this.#worker.on('error', (error) => this.#fail(error))
-    this.#worker.on('exit', () => this.#fail(new Error('a thread for chunks has ended')))
+    for (const end of ['error', 'messageerror', 'exit']) this.#worker.on(end, () => this.#lost())
   }
 
   /** Ms of work that lie before it, about. */
@@ -65,10 +71,10 @@ class ChunkThread {
   run(work: ChunkWork, cost: number): Promise<ChunkWorkDone> {
     return new Promise((resolve, reject) => {
       const id = ++this.#last
+      this.#worker.postMessage(toMessage(work, id))
       this.#worker.ref()
       this.#load += cost
-      this.#waiting.set(id, { cost, resolve, reject })
-      this.#worker.postMessage(toMessage(work, id))
+      this.#waiting.set(id, { work, cost, resolve, reject })
     })
   }
 
@@ -79,12 +85,15 @@ class ChunkThread {
     this.#load = this.#waiting.size === 0 ? 0 : this.#load - waiting.cost
     if (this.#waiting.size === 0) this.#worker.unref()
     if (done) waiting.resolve(done)
-    else waiting.reject(new Error(error))
+    else waiting.reject(error)
   }
 
-  #fail(error: unknown): void {
+  /** The thread has ended, or talks nonsense. What it had before it is done here, when it is surely not at it any more. */
+  #lost(): void {
     this.#ended()
-    for (const { reject } of this.#waiting.values()) reject(error)
+    const left = [...this.#waiting.values()]
     this.#waiting.clear()
+    const ended = this.#worker.terminate()
+    for (const { work, resolve } of left) resolve(ended.then(() => doChunkWork(work)))
   }
 }

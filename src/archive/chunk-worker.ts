@@ -7,6 +7,6 @@ parentPort?.on('message', (request: Request) => {
   try {
     parentPort?.postMessage({ id, done: doChunkWork(fromMessage(request)) })
   } catch (error) {
-    parentPort?.postMessage({ id, error: error instanceof Error ? error.message : String(error) })
+    parentPort?.postMessage({ id, error })
   }
 })

@@ -24,9 +24,10 @@ export async function sha256(bytes: Buffer): Promise<string> {
 export async function withShared<T>(bytes: Buffer, work: (shared: Buffer) => Promise<T>): Promise<T> {
   if (isShared(bytes)) return await work(bytes)
   const memory = copies.take(bytes.length)
-  bytes.copy(memory)
-  const result = await work(memory.subarray(0, bytes.length))
-  // After a failure a thread may still be at it.
-  copies.give(memory)
-  return result
+  try {
+    bytes.copy(memory)
+    return await work(memory.subarray(0, bytes.length))
+  } finally {
+    copies.give(memory)
+  }
 }

@@ -1,9 +1,10 @@
+import { hash } from 'node:crypto'
 import { checkLz4Frame } from '../records/index.ts'
-import { mostCompressed, type PackingCodec } from './chunk-codec.ts'
+import { compress, mostCompressed, type PackingCodec } from './chunk-codec.ts'
 import { ChunkPool } from './chunk-memory.ts'
 import { isShared } from './chunk-message.ts'
 import { inAnotherThread } from './chunk-threads.ts'
-import { type ChunkWork, type ChunkWorkDone, doChunkWork } from './chunk-work.ts'
+import { doChunkWork } from './chunk-work.ts'
 import { sha256, withShared } from './digest.ts'
 
 /** Up to this size the way to another thread and back costs several times what the work does. */
@@ -22,9 +23,22 @@ export interface Packed {
 
 /** Compresses a chunk and hashes what came out, large ones in another thread. `level` as for {@link compress}. */
 export async function pack(codec: PackingCodec, bytes: Buffer, level: number | undefined): Promise<Packed> {
+  if (bytes.length <= worthAThread) {
+    const stored = compress(codec, bytes, level)
+    return { stored, digest: hash('sha256', stored), release: () => {} }
+  }
   const memory = packs.take(mostCompressed(bytes.length))
-  const { digest, length } = await done({ type: 'pack', bytes, codec, level, target: memory }, bytes.length)
-  return { stored: memory.subarray(0, length), digest, release: () => packs.give(memory) }
+  const release = () => packs.give(memory)
+  try {
+    const work = { type: 'pack', codec, level, target: memory } as const
+    const { digest, length } = await withShared(bytes, (shared) =>
+      inAnotherThread({ ...work, bytes: shared }),
+    )
+    return { stored: memory.subarray(0, length), digest, release }
+  } catch (error) {
+    release()
+    throw error
+  }
 }
 
 /**
@@ -41,23 +55,22 @@ export async function unpack(
     if ((await sha256(stored)) !== digest) return false
     checkLz4Frame(stored, target.length)
   }
-  if (isShared(target) || target.length <= worthAThread) return await into(target)
-  const memory = packs.take(target.length)
-  const raw = memory.subarray(0, target.length)
-  const whole = await into(raw)
-  raw.copy(target)
-  packs.give(memory)
-  return whole
-
-  async function into(memory: Buffer): Promise<boolean> {
-    const work = { type: 'unpack', bytes: stored, codec, digest, target: memory } as const
-    return (await done(work, memory.length)).digest === digest
+  const work = { type: 'unpack', bytes: stored, codec, digest } as const
+  if (target.length <= worthAThread) return doChunkWork({ ...work, target }).digest === digest
+  const elsewhere = async (memory: Buffer) => {
+    const done = await withShared(stored, (bytes) => inAnotherThread({ ...work, bytes, target: memory }))
+    return done.digest === digest
   }
-}
-
-async function done(work: ChunkWork, rawLength: number): Promise<ChunkWorkDone> {
-  if (rawLength <= worthAThread) return doChunkWork(work)
-  return await withShared(work.bytes, (bytes) => inAnotherThread({ ...work, bytes }))
+  if (isShared(target)) return await elsewhere(target)
+  const memory = packs.take(target.length)
+  try {
+    const raw = memory.subarray(0, target.length)
+    const whole = await elsewhere(raw)
+    raw.copy(target)
+    return whole
+  } finally {
+    packs.give(memory)
+  }
 }
 
 function isWholeFrame(stored: Buffer, rawLength: number): boolean {

@@ -26,7 +26,7 @@ export class ChunkChecker {
   readonly #progress: Progress
   readonly #call: { readonly signal?: AbortSignal }
   readonly #budget = new Budget(memory)
-  readonly #pool = new ChunkPool(memory)
+  readonly #pool = new ChunkPool()
   readonly counts: ChunkCounts = { chunks: 0, rawBytes: 0, records: 0 }
 
   constructor(
@@ -55,6 +55,7 @@ export class ChunkChecker {
     try {
       await this.#place.read(object, position, bytes, this.#call)
     } catch (error) {
+      this.#pool.drop(memory)
       if (!isDamage(error)) throw error
       if (chunks.length > 1) {
         // The object ends within the window: look which chunks are still whole.
@@ -79,13 +80,13 @@ export class ChunkChecker {
     const memory = this.#pool.take(chunk.rawLength)
     const raw = memory.subarray(0, chunk.rawLength)
     try {
-      if (!(await unpack(chunk.codec, stored, chunk.sha256, raw))) return this.#changed(chunk)
+      if (await unpack(chunk.codec, stored, chunk.sha256, raw)) this.#raw(chunk, raw)
+      else this.#changed(chunk)
     } catch (error) {
       this.#findings.chunk('changed', chunk, `cannot be decompressed: ${String(error)}`)
-      return
+    } finally {
+      this.#pool.give(memory)
     }
-    this.#raw(chunk, raw)
-    this.#pool.give(memory)
   }
 
   #changed(chunk: Chunk): void {

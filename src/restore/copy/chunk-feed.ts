@@ -1,4 +1,4 @@
-import type { BackupReader, ChunkPool, ChunkRef } from '../../archive/index.ts'
+import type { BackupReader, Chunk, ChunkPool, ChunkRef } from '../../archive/index.ts'
 import { invariant, Lease } from '../../base/index.ts'
 import { batchEnd } from '../../records/index.ts'
 import type { BudgetShare } from './budget-share.ts'
@@ -71,12 +71,14 @@ export class ChunkFeed implements AsyncDisposable {
     const { ref, position } = this.#partial ?? { ref: this.#nextRef(), position: 0 }
     if (!ref) return undefined
     const { chunk } = ref
-    const packed = chunk.codec === 'none' ? 0 : chunk.storedLength
+    // While a chunk is decompressed, its compressed bytes are there too; and, into memory that threads do not share, a second copy.
+    const second = this.#pool ? 0 : chunk.rawLength
+    const packed = chunk.codec === 'none' ? 0 : chunk.storedLength + second
     await this.#budget.take(chunk.rawLength + packed, this.#signal)
     let held = chunk.rawLength + packed
     try {
       const memory = this.#pool?.take(chunk.rawLength)
-      const bytes = await this.#reader.read(chunk, { signal: this.#signal, ...(memory && { into: memory }) })
+      const bytes = await this.#read(chunk, memory)
       if (this.#window !== undefined) return this.#piece(ref, bytes, position, this.#window)
       this.#budget.give(packed)
       held = 0
@@ -87,6 +89,15 @@ export class ChunkFeed implements AsyncDisposable {
       return { ref, bytes, lease: new Lease(release) }
     } finally {
       this.#budget.give(held)
+    }
+  }
+
+  async #read(chunk: Chunk, memory: Buffer | undefined): Promise<Buffer> {
+    try {
+      return await this.#reader.read(chunk, { signal: this.#signal, ...(memory && { into: memory }) })
+    } catch (error) {
+      if (memory) this.#pool?.drop(memory)
+      throw error
     }
   }
 
