@@ -5,9 +5,12 @@ import { availableParallelism } from 'node:os'
 export const ourCore = 0
 export const serverCore = 1
 
+/** Asked for before anything is pinned: afterwards it would be one. */
+const cores = availableParallelism()
+
 /** Whether processes can be given cores here: on Linux with util-linux, and two cores. */
 export function canPin(): boolean {
-  if (process.platform !== 'linux' || availableParallelism() < 2) return false
+  if (process.platform !== 'linux' || cores < 2) return false
   try {
     execFileSync('taskset', ['-p', String(process.pid)], { stdio: 'ignore' })
     return true
@@ -25,5 +28,3 @@ export function pin(pid: number, core: number): void {
 export function unpin(pid: number): void {
   execFileSync('taskset', ['-apc', `0-${cores - 1}`, String(pid)], { stdio: 'ignore' })
 }
-
-const cores = availableParallelism()

@@ -51,9 +51,13 @@ export async function unpack(
   digest: string,
   target: Buffer,
 ): Promise<boolean> {
-  if (codec === 'lz4' && !isWholeFrame(stored, target.length)) {
-    if ((await sha256(stored)) !== digest) return false
-    checkLz4Frame(stored, target.length)
+  if (codec === 'lz4') {
+    try {
+      checkLz4Frame(stored, target.length)
+    } catch (error) {
+      if ((await sha256(stored)) !== digest) return false
+      throw error
+    }
   }
   const work = { type: 'unpack', bytes: stored, codec, digest } as const
   if (target.length <= worthAThread) return doChunkWork({ ...work, target }).digest === digest
@@ -70,14 +74,5 @@ export async function unpack(
     return whole
   } finally {
     packs.give(memory)
-  }
-}
-
-function isWholeFrame(stored: Buffer, rawLength: number): boolean {
-  try {
-    checkLz4Frame(stored, rawLength)
-    return true
-  } catch {
-    return false
   }
 }
